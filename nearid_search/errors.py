@@ -1,0 +1,104 @@
+"""Every error this library raises on purpose, in one tree.
+
+    NearIDError
+    ├─ BackboneError(ValueError)           unknown backbone name, or one this machine cannot run
+    ├─ CatalogueError(ValueError)          the folder or identities file to index cannot be used
+    ├─ ConfigError(ValueError)             unknown key or value out of range
+    ├─ DeviceUnavailableError(RuntimeError)
+    ├─ FilterError(ValueError)             a --where expression the gallery cannot evaluate
+    ├─ GalleryError
+    │  ├─ GalleryCorruptError              counts or checksums disagree
+    │  ├─ GalleryLockedError               another process is writing
+    │  ├─ GalleryMismatchError             made by another encoder or format
+    │  ├─ GalleryNotFoundError(FileNotFoundError)
+    │  └─ GalleryWriteError(OSError)       no permission, no space
+    ├─ MissingExtraError(ImportError)      carries .extra; prints the pip line
+    ├─ ShapeError(ValueError)
+    ├─ UnreadableImageError(OSError)       carries .path and .reason
+    └─ WeightsError                        missing file, wrong hash, key, shape or dtype
+
+Each message says what happened with the value, what was expected and what to do. Catch ``NearIDError`` to handle them all;
+each also derives from the builtin a caller would expect.
+"""
+
+
+class NearIDError(Exception):
+    """Base of every error raised on purpose."""
+
+
+class BackboneError(NearIDError, ValueError):
+    """The backbone name is unknown or its architecture cannot be used."""
+
+
+class CatalogueError(NearIDError, ValueError):
+    """The catalogue folder or its identities file cannot be used."""
+
+
+class ConfigError(NearIDError, ValueError):
+    """A setting is unknown or out of range."""
+
+
+class DeviceUnavailableError(NearIDError, RuntimeError):
+    """The device asked for is not present."""
+
+
+class FilterError(NearIDError, ValueError):
+    """A filter expression cannot be evaluated on this gallery."""
+
+
+class GalleryError(NearIDError):
+    """Base of everything that concerns a gallery on disk."""
+
+
+class GalleryCorruptError(GalleryError):
+    """A gallery file does not hold what its checksum or count says."""
+
+
+class GalleryLockedError(GalleryError):
+    """Another process is writing to the gallery."""
+
+
+class GalleryMismatchError(GalleryError):
+    """The gallery was made by another encoder or in another format."""
+
+
+class GalleryNotFoundError(GalleryError, FileNotFoundError):
+    """No gallery where one was looked for."""
+
+
+class GalleryWriteError(GalleryError, OSError):
+    """The gallery cannot be written."""
+
+
+class MissingExtraError(NearIDError, ImportError):
+    """An optional part of the installation is missing.
+
+    Attributes:
+        extra: name of the extra that brings it.
+    """
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        self.extra = extra
+        super().__init__(f"{purpose} needs {package}, which is not installed: pip install 'nearid-search[{extra}]'")
+
+
+class ShapeError(NearIDError, ValueError):
+    """An array has another shape or dtype than documented."""
+
+
+class UnreadableImageError(NearIDError, OSError):
+    """An image cannot be read.
+
+    Attributes:
+        path: the file, or a description of where the bytes came from.
+        reason: what is wrong with it, in a few words.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}")
+
+
+class WeightsError(NearIDError):
+    """Weights are missing or are not the ones expected."""
