@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nearid_search.backbones.base import BackboneSpec
 from nearid_search.backbones.dinov2_small import LAYERS, NAME
 from nearid_search.backbones.torch_extra import require_torch
-from nearid_search.backbones.torch_runtime import TorchBackbone
+from nearid_search.backbones.torch_runtime import TorchBackbone, freeze
 from nearid_search.errors import WeightsError
 from nearid_search.weights import fill_module
 
@@ -67,6 +67,7 @@ def open_torch_dinov2_small(path: Path, spec: BackboneSpec, device: str) -> Torc
     )
     grid = spec.preprocessing.size // 14
     fill_module(network, read_state(onnx.load(path), path, depth=max(LAYERS) + 1, grid=grid), path)
+    freeze(network, device, spec.dtype)
 
     def tokens(pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         import torch
@@ -82,7 +83,7 @@ def open_torch_dinov2_small(path: Path, spec: BackboneSpec, device: str) -> Torc
         peaks = tokens(pixels)[0].float().amax(dim=1).reshape(len(pixels), len(LAYERS), -1)
         return torch.nn.functional.normalize(peaks, dim=2).flatten(1)
 
-    return TorchBackbone(spec, network, tokens, pooled, device)
+    return TorchBackbone(spec, tokens, pooled, device)
 
 
 def read_state(model: onnx.ModelProto, source: Path, *, depth: int, grid: int) -> dict[str, torch.Tensor]:

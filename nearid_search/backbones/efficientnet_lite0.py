@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nearid_search.backbones.base import BackboneSpec, TokenScale
 from nearid_search.backbones.preprocessing import Preprocessing
 from nearid_search.backbones.torch_extra import EXTRA, require_torch
-from nearid_search.backbones.torch_runtime import TorchBackbone
+from nearid_search.backbones.torch_runtime import TorchBackbone, freeze
 from nearid_search.errors import MissingExtraError
 from nearid_search.weights import check_sha256, fill_module, find_packaged_file, load_state
 
@@ -94,16 +94,23 @@ def open_efficientnet_lite0(device: str, dtype: str) -> TorchBackbone:
 
     network: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     fill_module(network, rename_keys(load_state(path)), path)
+    freeze(network, device, dtype)
+
+    def run_blocks(pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        features = network.bn1(network.conv_stem(pixels))
+        for stage in network.blocks[: _STRIDE16_STAGE + 1]:
+            features = stage(features)
+        return features, network.blocks[_STRIDE16_STAGE + 1 :](features)
 
     def tokens(pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        stride16, stride32 = _run_blocks(network, pixels)
+        stride16, stride32 = run_blocks(pixels)
         return stride16.flatten(2).transpose(1, 2), stride32.flatten(2).transpose(1, 2)
 
     def pooled(pixels: torch.Tensor) -> torch.Tensor:
-        features: torch.Tensor = network.bn2(network.conv_head(_run_blocks(network, pixels)[1]))
+        features: torch.Tensor = network.bn2(network.conv_head(run_blocks(pixels)[1]))
         return features.mean(dim=(2, 3))
 
-    return TorchBackbone(make_spec(dtype), network, tokens, pooled, device)
+    return TorchBackbone(make_spec(dtype), tokens, pooled, device)
 
 
 def rename_keys(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -125,14 +132,3 @@ def rename_keys(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             module = f"blocks.{places[int(number)]}.{names.get(part, part)}"
         renamed[f"{_STEM_AND_TOP.get(module, module)}.{leaf}"] = tensor
     return renamed
-
-
-def _run_blocks(network: Any, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the feature maps of strides 16 and 32."""
-    features = network.bn1(network.conv_stem(pixels))
-    stride16 = features
-    for number, stage in enumerate(network.blocks):
-        features = stage(features)
-        if number == _STRIDE16_STAGE:
-            stride16 = features
-    return stride16, features

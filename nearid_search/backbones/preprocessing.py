@@ -7,6 +7,7 @@ is four times smaller on its way through the indexing pipeline.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nearid_search.errors import ShapeError
+from nearid_search.errors import BackboneError, ShapeError
 
 _FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
@@ -37,6 +38,34 @@ class Preprocessing:
     filter: Literal["bilinear", "bicubic"]
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+
+    @classmethod
+    def from_config(
+        cls, size: Sequence[int], interpolation: str, mean: Sequence[float], std: Sequence[float]
+    ) -> Preprocessing:
+        """Make one from a library's description of a pretrained network.
+
+        Args:
+            size: (height, width) in pixels.
+            interpolation: the library's name of the filter.
+            mean: three values, RGB.
+            std: three values, RGB.
+
+        Returns:
+            The preprocessing; whatever the library crops or pads, ours resizes the whole picture.
+
+        Raises:
+            BackboneError: if the input is not square or the filter is neither bilinear nor bicubic.
+        """
+        height, width = size
+        if height != width:
+            raise BackboneError(f"the network takes {height}x{width} images; only square ones are supported")
+        if interpolation not in _FILTERS:
+            raise BackboneError(f"the network wants {interpolation!r} resizing; supported are bilinear and bicubic")
+        name: Literal["bilinear", "bicubic"] = "bilinear" if interpolation == "bilinear" else "bicubic"
+        red, green, blue = mean
+        red_std, green_std, blue_std = std
+        return cls(size=height, filter=name, mean=(red, green, blue), std=(red_std, green_std, blue_std))
 
     def resize(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Resize one RGB image to the backbone's square.

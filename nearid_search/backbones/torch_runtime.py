@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nearid_search.backbones.base import BackboneSpec
+from nearid_search.backbones.base import BackboneSpec, TokenScale
 
 if TYPE_CHECKING:
     import torch
@@ -25,21 +25,17 @@ class TorchBackbone:
 
     Args:
         spec: what the network computes; ``spec.dtype`` is its arithmetic.
-        network: the module; switched to inference, frozen, converted and moved.
-        tokens: (B, 3, S, S) -> one (B, N, D) tensor for each scale, using ``network``.
-        pooled: (B, 3, S, S) -> (B, P), using ``network``.
-        device: "cpu" or "cuda:N".
+        tokens: (B, 3, S, S) -> one (B, N, D) tensor for each scale; its network went through ``freeze``.
+        pooled: (B, 3, S, S) -> (B, P); likewise.
+        device: where the network is, "cpu" or "cuda:N".
     """
 
-    def __init__(
-        self, spec: BackboneSpec, network: torch.nn.Module, tokens: Tokens, pooled: Pooled, device: str
-    ) -> None:
+    def __init__(self, spec: BackboneSpec, tokens: Tokens, pooled: Pooled, device: str) -> None:
         import torch
 
         self._spec = spec
         self._device = device
         self._dtype: torch.dtype = getattr(torch, spec.dtype)
-        network.eval().requires_grad_(False).to(device=device, dtype=self._dtype)
         self._tokens = tokens
         self._pooled = pooled
 
@@ -97,6 +93,38 @@ class TorchBackbone:
                 chunk = pixels[start : start + step].to(device=self._device, dtype=self._dtype)
                 parts.append(tuple(feature.float().cpu().numpy() for feature in compute(chunk)))
         return parts
+
+
+def freeze(network: torch.nn.Module, device: str, dtype: str) -> None:
+    """Make a network ready for inference: evaluation mode, no gradients, converted and moved; changed in place.
+
+    Args:
+        network: the network.
+        device: "cpu" or "cuda:N".
+        dtype: "float32", "bfloat16" or "float16".
+    """
+    import torch
+
+    network.eval().requires_grad_(False).to(device=device, dtype=getattr(torch, dtype))
+
+
+def measure_tokens(tokens: Tokens, size: int, device: str, dtype: str) -> tuple[TokenScale, ...]:
+    """Find the shape of the tokens by running one black image.
+
+    Args:
+        tokens: as for ``TorchBackbone``.
+        size: side of the input in pixels.
+        device: where its network is.
+        dtype: its arithmetic.
+
+    Returns:
+        One shape for each scale.
+    """
+    import torch
+
+    with torch.inference_mode():
+        black = torch.zeros(1, 3, size, size, device=device, dtype=getattr(torch, dtype))
+        return tuple(TokenScale(scale.shape[1], scale.shape[2]) for scale in tokens(black))
 
 
 def _join(parts: list[NDArray[np.float32]], shape: tuple[int, ...]) -> NDArray[np.float32]:
