@@ -17,6 +17,9 @@ from nearid_search.errors import WeightsError
 if TYPE_CHECKING:
     import torch
 
+# How torch.save's files begin: a zip archive since 2020, before that a pickled magic number.
+_TORCH_HEADERS = (b"PK\x03\x04", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.")
+
 
 def file_sha256(path: Path) -> str:
     """Hash a file.
@@ -142,6 +145,10 @@ def _read_torch(path: Path) -> object:
     import torch
 
     try:
+        with path.open("rb") as file:
+            header = file.read(max(len(start) for start in _TORCH_HEADERS))
+        if not header.startswith(_TORCH_HEADERS):
+            raise WeightsError(f"{path}: cannot be read as a torch checkpoint (it does not begin like one)")
         return torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
         reason = str(error).split("\n", 1)[0]
