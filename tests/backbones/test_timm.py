@@ -1,0 +1,106 @@
+"""The timm path with real architectures; weights come from a seed and go through a file."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub.constants
+import numpy as np
+import pytest
+import timm
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+
+from nearid_search.backbones.base import Backbone, TokenScale
+from nearid_search.backbones.registry import open_backbone
+from nearid_search.backbones.timm_backbone import open_timm
+from nearid_search.errors import BackboneError, WeightsError
+from nearid_search.weights import file_sha256
+
+Batch = NDArray[np.uint8]
+# What each brings: a class token; class and register tokens; two class tokens; a map as (B, D, H, W); as (B, H, W, D).
+NETWORKS = {
+    "vit_tiny_patch16_224": TokenScale(196, 192),
+    "vit_small_patch16_dinov3": TokenScale(256, 384),
+    "deit_tiny_distilled_patch16_224": TokenScale(196, 192),
+    "resnet18": TokenScale(49, 512),
+    "swin_tiny_patch4_window7_224": TokenScale(49, 768),
+}
+
+
+class Case:
+    """A network with weights from a seed, classifier included, their file, and our backbone opened from it."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        torch.manual_seed(0)
+        self.name = name
+        self.network: Any = timm.create_model(name, pretrained=False, num_classes=10).eval()
+        self.path = folder / f"{name}.safetensors"
+        save_file(self.network.state_dict(), self.path)
+        self.backbone: Backbone = open_backbone(f"timm:{name}@{self.path}", device="cpu")
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    return Case(request.param, tmp_path_factory.mktemp("weights"))
+
+
+def test_contract(case: Case, check_contract: Callable[[Backbone], None]) -> None:
+    check_contract(case.backbone)
+
+
+def test_tokens_and_readout_are_the_networks_own(case: Case, make_images: Callable[[int, int], Batch]) -> None:
+    backbone, network = case.backbone, case.network
+    images = make_images(2, backbone.spec.preprocessing.size)
+    with torch.inference_mode():
+        features = network.forward_features(torch.from_numpy(backbone.spec.preprocessing.normalise(images)))
+        pooled = network.forward_head(features, pre_logits=True).numpy()
+    if features.ndim == 3:
+        sequence = features[:, network.num_prefix_tokens :]
+    else:
+        sequence = features.reshape(2, -1, 49).mT if case.name == "resnet18" else features.reshape(2, 49, -1)
+    assert backbone.spec.token_scales == (NETWORKS[case.name],)
+    np.testing.assert_allclose(backbone.tokens(images)[0], sequence.numpy(), atol=1e-5)
+    np.testing.assert_allclose(backbone.pooled(images), pooled, atol=1e-5)
+    if features.ndim == 4:
+        np.testing.assert_allclose(backbone.tokens(images)[0].mean(axis=1), pooled, atol=1e-5)
+
+
+def test_spec_names_the_file_without_its_folder_and_its_hash(case: Case) -> None:
+    spec = case.backbone.spec
+    assert spec.name == f"timm:{case.name}@{case.path.name}"
+    assert spec.weights_sha256 == file_sha256(case.path)
+    assert spec.preprocessing.mean == case.network.pretrained_cfg["mean"]
+
+
+def test_bfloat16_is_another_fingerprint(case: Case, check_contract: Callable[[Backbone], None]) -> None:
+    if case.name != "vit_tiny_patch16_224":
+        pytest.skip("one architecture is enough")
+    backbone = open_backbone(f"timm:{case.name}@{case.path}", device="cpu", dtype="bfloat16")
+    assert backbone.spec.fingerprint != case.backbone.spec.fingerprint
+    check_contract(backbone)
+
+
+def test_weights_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_file(timm.create_model("test_vit", pretrained=False).state_dict(), path)
+    with pytest.raises(
+        WeightsError, match=r"w\.safetensors: 'cls_token' has shape \(1, 1, 64\), expected \(1, 1, 192\)"
+    ):
+        open_timm("vit_tiny_patch16_224", str(path), "cpu", "float32")
+
+
+def test_unknown_names_are_met_with_the_known_ones() -> None:
+    with pytest.raises(BackboneError, match=r"did you mean .*resnet18"):
+        open_timm("resnet188", "a1_in1k", "cpu", "float32")
+    with pytest.raises(BackboneError, match=r"no such file and no such pretrained tag; its tags: .*a1_in1k"):
+        open_timm("resnet18", "b9", "cpu", "float32")
+
+
+def test_a_hub_out_of_reach_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(WeightsError, match=r"could not be downloaded .*give its path") as caught:
+        open_timm("resnet18", "a1_in1k", "cpu", "float32")
+    assert "\n" not in str(caught.value)
