@@ -58,7 +58,7 @@ _LOOK_ALIKES = (
     ),
     CatalogObject("crate-braced", _CC0, 73, "crate", "brown", "warehouse", looks_like="crate"),
     CatalogObject("crate-flat", _CC0, 71, "crate", "brown", "warehouse", looks_like="crate"),
-    CatalogObject("chair-blue-cushion", _CC0, 108, "chair", "brown", "furniture", looks_like="chair"),
+    CatalogObject("chair-blue-cushion", _CC0, 108, "chair", "beige", "furniture", looks_like="chair"),
     CatalogObject("chair-slatted", _CC_BY, 24, "chair", "brown", "furniture", looks_like="chair"),
     CatalogObject("chair-red-seat", _SCOPIA, 30, "chair", "brown", "furniture", looks_like="chair"),
     CatalogObject("desk-lamp-brass", _CC0, 15, "lamp", "gold", "living", looks_like="desk-lamp", metal=("Material",)),
@@ -95,7 +95,7 @@ _DISTINCT = (
     CatalogObject("fire-extinguisher", _CC0, 82, "safety", "red", "warehouse"),
     CatalogObject("suitcase-blue", _CC_BY, 103, "luggage", "blue", "travel"),
     CatalogObject("drill-teal", _SCOPIA, 263, "tool", "green", "workshop", front=65.0),
-    CatalogObject("radio-olive", _CC_BY, 52, "radio", "green", "living"),
+    CatalogObject("radio-cream", _CC_BY, 52, "radio", "cream", "living"),
     CatalogObject("teddy-bear", _CC0, 51, "toy", "brown", "living"),
 )
 
