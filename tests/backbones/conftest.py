@@ -1,7 +1,9 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -10,6 +12,15 @@ from nearid_search.device import count_cuda_devices
 from nearid_search.errors import ShapeError
 
 Batch = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_torch_thread() -> Iterator[None]:
+    """Threads that wait for one another make these small networks ten times slower on a machine with other work."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +68,8 @@ def _check_shapes(backbone: Backbone, images: Batch) -> None:
 
 
 def _check_refusals(backbone: Backbone, images: Batch) -> None:
-    for refused in (images[0], images[:, 1:], images.astype(np.float32)):
+    refusals: list[Any] = [images[0], images[:, 1:], images.astype(np.float32)]
+    for refused in refusals:
         with pytest.raises(ShapeError, match="images must be"):
             backbone.tokens(refused)
         with pytest.raises(ShapeError, match="images must be"):
