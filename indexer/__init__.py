@@ -1,0 +1,1 @@
+"""Galleries: from a catalogue of photographs to rows in LanceDB and a searchable index."""

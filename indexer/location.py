@@ -1,0 +1,77 @@
+"""Where a gallery is and how it names the files it has seen.
+
+A gallery lives beside the catalogue it describes, as ``.git`` does beside a work tree. Paths below its parent folder are
+kept relative to it, so a folder that is moved or mounted elsewhere keeps its gallery; other paths are absolute.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from nearid_search.errors import GalleryNotFoundError
+
+GALLERY_DIRNAME = ".nearid"
+GALLERY_VARIABLE = "NEARID_GALLERY"
+
+
+def locate_gallery(gallery: Path | None = None, *, start: Path | None = None) -> Path:
+    """Return the folder of the gallery to use, whether or not it exists yet.
+
+    In order: ``gallery`` itself, the variable ``NEARID_GALLERY``, the nearest ``.nearid`` in ``start`` or a folder above
+    it, and ``.nearid`` in ``start``.
+
+    Args:
+        gallery: folder named by the caller.
+        start: where to look from; the working directory by default.
+
+    Returns:
+        An absolute path.
+    """
+    if gallery is not None:
+        return Path(os.path.abspath(gallery))
+    named = os.environ.get(GALLERY_VARIABLE)
+    if named:
+        return Path(os.path.abspath(named))
+    here = Path(os.path.abspath(start or Path.cwd()))
+    for folder in (here, *here.parents):
+        if (folder / GALLERY_DIRNAME).is_dir():
+            return folder / GALLERY_DIRNAME
+    return here / GALLERY_DIRNAME
+
+
+def require_gallery(gallery_dir: Path, *, exists: bool) -> None:
+    """Raise if there is no gallery, naming the command that makes one.
+
+    Args:
+        gallery_dir: where the gallery was looked for.
+        exists: whether one was found there.
+
+    Raises:
+        GalleryNotFoundError: if ``exists`` is false.
+    """
+    if not exists:
+        remedy = "make one with: nearid-search index ./catalog"
+        if gallery_dir.name != GALLERY_DIRNAME or os.environ.get(GALLERY_VARIABLE):
+            remedy += f" --gallery {gallery_dir}"
+        raise GalleryNotFoundError(f"no gallery at {gallery_dir}: {remedy} (or name another with --gallery)")
+
+
+def stored_path(path: Path, *, home: Path) -> str:
+    """Return the name under which the gallery keeps a file.
+
+    Args:
+        path: absolute path of the file.
+        home: folder that holds the gallery's folder, absolute.
+
+    Returns:
+        A POSIX path, relative to ``home`` if the file is below it, else absolute.
+    """
+    return path.relative_to(home).as_posix() if path.is_relative_to(home) else path.as_posix()
+
+
+def display_path(stored: str, *, home: Path) -> str:
+    """Return a stored path as a person in the working directory would type it."""
+    absolute = os.path.join(home, stored)
+    relative = os.path.relpath(absolute)
+    return absolute if relative.startswith(os.pardir + os.sep) else relative

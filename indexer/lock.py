@@ -1,0 +1,61 @@
+"""One writer at a time: LanceDB lets two handles insert the same new key, so a gallery is locked while it is written."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from nearid_search.errors import GalleryLockedError, GalleryWriteError
+
+
+@contextmanager
+def writer_lock(gallery_dir: Path) -> Iterator[None]:
+    """Hold the gallery's writer lock; the system releases it when the process ends, however it ends.
+
+    Args:
+        gallery_dir: folder of the gallery; made if missing.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        GalleryLockedError: if another process holds the lock; the message names it.
+        GalleryWriteError: if the folder cannot be written.
+    """
+    holder_path = gallery_dir / "writer.json"
+    lock = FileLock(gallery_dir / "writer.lock")
+    try:
+        gallery_dir.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+        # The note is only for the message below; the lock itself is the operating system's.
+        holder_path.write_text(json.dumps(_this_process()), encoding="utf-8")
+    except Timeout:
+        raise GalleryLockedError(f"{gallery_dir} is being written by {_describe(holder_path)}: wait for it") from None
+    except OSError as error:
+        lock.release()
+        raise GalleryWriteError(f"cannot write the gallery {gallery_dir}: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        holder_path.unlink(missing_ok=True)
+        lock.release()
+
+
+def _this_process() -> dict[str, str | int]:
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"pid": os.getpid(), "host": socket.gethostname(), "since": started}
+
+
+def _describe(holder_path: Path) -> str:
+    try:
+        holder = json.loads(holder_path.read_text(encoding="utf-8"))
+        return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"

@@ -1,0 +1,115 @@
+"""What a gallery says about itself: its format, the encoder that made it and the catalogues it describes.
+
+The file carries the SHA-256 of its own content, so a flipped byte is noticed before anything is believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, GalleryWriteError
+
+FORMAT_VERSION = 1
+MANIFEST_NAME = "manifest.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderRecord:
+    """The encoder whose embeddings a gallery holds.
+
+    Attributes:
+        fingerprint: names preprocessing, backbone and head; embeddings compare only within one fingerprint.
+        backbone: text that opens the backbone again.
+        dtype: arithmetic it runs in.
+        dim: width of an embedding.
+        details: the backbone's full specification, for people.
+    """
+
+    fingerprint: str
+    backbone: str
+    dtype: str
+    dim: int
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """A gallery's description of itself.
+
+    Attributes:
+        encoder: what made its embeddings.
+        created_at: ISO 8601 time in UTC.
+        made_by: version of this library that created it.
+        catalogues: stored path of each catalogue indexed into it -> absolute path of its identities table, or None.
+        format_version: layout of the gallery on disk.
+    """
+
+    encoder: EncoderRecord
+    created_at: str
+    made_by: str
+    catalogues: dict[str, str | None] = field(default_factory=dict)
+    format_version: int = FORMAT_VERSION
+
+    def with_catalogue(self, stored: str, identities: str | None) -> Manifest:
+        """Return a copy that remembers a catalogue."""
+        return replace(self, catalogues={**self.catalogues, stored: identities})
+
+
+def write_manifest(gallery_dir: Path, manifest: Manifest) -> None:
+    """Write the manifest so that a crash leaves the old one or the new one, never half of one.
+
+    Raises:
+        GalleryWriteError: if the folder cannot be written.
+    """
+    content = asdict(manifest)
+    document = {"sha256": _digest(content), **content}
+    path = gallery_dir / MANIFEST_NAME
+    temporary = path.with_suffix(".tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(document, file, indent=2, sort_keys=True)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        folder = os.open(gallery_dir, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+    except OSError as error:
+        raise GalleryWriteError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def read_manifest(gallery_dir: Path) -> Manifest | None:
+    """Read the manifest, or return None if there is none.
+
+    Raises:
+        GalleryCorruptError: if it is not what was written.
+        GalleryMismatchError: if a later version of this library wrote it.
+    """
+    path = gallery_dir / MANIFEST_NAME
+    try:
+        document = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (ValueError, OSError) as error:
+        raise GalleryCorruptError(f"{path} cannot be read ({error}): restore it or index again with --rebuild") from error
+    digest = document.pop("sha256", None) if isinstance(document, dict) else None
+    if digest is None or digest != _digest(document):
+        raise GalleryCorruptError(f"{path} was altered since it was written: restore it or index again with --rebuild")
+    if document["format_version"] != FORMAT_VERSION:
+        raise GalleryMismatchError(
+            f"{gallery_dir} has format {document['format_version']}, this version reads format {FORMAT_VERSION}: "
+            "upgrade nearid-search or index again with --rebuild"
+        )
+    encoder = EncoderRecord(**document.pop("encoder"))
+    return Manifest(encoder=encoder, **document)
+
+
+def _digest(content: dict[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,103 @@
+"""Walk a catalogue with one stat a file and no decoding."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from nearid_search.errors import CatalogueError
+from nearid_search.images import IMAGE_SUFFIXES
+from nearid_search.records import Failure
+
+
+class ScannedFile(NamedTuple):
+    """An image file as the file system describes it.
+
+    Attributes:
+        path: POSIX path relative to the catalogue.
+        size: bytes.
+        mtime_ns: time of last modification, nanoseconds.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a catalogue holds.
+
+    Attributes:
+        files: images, sorted by path.
+        failures: images that cannot even be named or looked at.
+        num_other: files that are no images by their suffix.
+    """
+
+    files: list[ScannedFile]
+    failures: list[Failure]
+    num_other: int
+
+
+def scan_catalogue(catalogue: Path) -> Scan:
+    """List the image files below a folder.
+
+    Hidden files and folders are left out. Links to files are followed, links to folders are not, so a loop cannot trap
+    the walk.
+
+    Args:
+        catalogue: the folder.
+
+    Returns:
+        The files, sorted by path.
+
+    Raises:
+        CatalogueError: if ``catalogue`` is no folder or holds no image.
+    """
+    if not catalogue.is_dir():
+        what = "is not a folder" if catalogue.exists() else "does not exist"
+        raise CatalogueError(f"{catalogue} {what}: give the folder that holds the images")
+    files: list[ScannedFile] = []
+    failures: list[Failure] = []
+    num_other = 0
+    pending = [""]
+    while pending:
+        prefix = pending.pop()
+        try:
+            entries = list(os.scandir(catalogue / prefix if prefix else catalogue))
+        except OSError as error:
+            failures.append(Failure(prefix or str(catalogue), f"folder cannot be read: {error.strerror}"))
+            continue
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                pending.append(f"{prefix}{entry.name}/")
+            elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
+                _look_at(entry, prefix, files, failures)
+            else:
+                num_other += 1
+    if not files and not failures:
+        found = f"{num_other} other files" if num_other else "no files at all"
+        raise CatalogueError(
+            f"{catalogue} holds no images ({found}): expected .jpg, .png, .webp, .tif, .bmp, .gif, .heic or .avif"
+        )
+    files.sort()
+    return Scan(files, failures, num_other)
+
+
+def _look_at(
+    entry: os.DirEntry[str], prefix: str, files: list[ScannedFile], failures: list[Failure]
+) -> None:
+    path = prefix + entry.name
+    try:
+        path.encode()
+        status = entry.stat()
+    except UnicodeEncodeError:
+        failures.append(Failure(ascii(path), "file name is not valid UTF-8: rename it"))
+    except OSError as error:
+        failures.append(Failure(path, f"cannot be looked at: {error.strerror}"))
+    else:
+        files.append(ScannedFile(path, status.st_size, status.st_mtime_ns))

@@ -1,0 +1,327 @@
+"""The record of truth: two LanceDB tables, one row an image and one row a file.
+
+``images`` holds what a query needs, keyed by the SHA-256 of the picture's bytes. ``files`` is the ledger of every file ever
+looked at, with its size, time and content key (or the reason it cannot be read), so an unchanged catalogue costs one stat
+a file. A batch goes to ``images`` before ``files``: after a crash in between, the next run finds the key already there.
+Neither table is ever written without the gallery's writer lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearid_search.errors import CatalogueError, FilterError, GalleryCorruptError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_DELETE_CHUNK = 2_000
+_COMPACT_ABOVE = 16  # data files; each written batch makes one
+
+
+class FileRecord(NamedTuple):
+    """What the ledger knows of a file.
+
+    Attributes:
+        path: stored path (see ``location.stored_path``).
+        size: bytes when last read.
+        mtime_ns: time of last modification when last read, nanoseconds.
+        key: SHA-256 of the last content that could be read; None if none ever could.
+        error: why the present content cannot be read; None if it can.
+    """
+
+    path: str
+    size: int
+    mtime_ns: int
+    key: str | None
+    error: str | None
+
+
+class ImageRow(NamedTuple):
+    """One image to add; ``metadata`` holds the further columns by name."""
+
+    key: str
+    path: str
+    identity: str
+    embedding: NDArray[np.float32]
+    width: int
+    height: int
+    thumbnail: bytes
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ImageColumns:
+    """The small columns of every image, in one fixed order.
+
+    Attributes:
+        keys: content keys.
+        paths: stored paths.
+        identities: identity of each image.
+    """
+
+    keys: list[str]
+    paths: list[str]
+    identities: list[str]
+
+
+class GalleryStore:
+    """The two tables of one gallery.
+
+    Args:
+        gallery_dir: folder of the gallery, holding the tables.
+    """
+
+    def __init__(self, gallery_dir: Path) -> None:
+        import lancedb
+
+        self._database = lancedb.connect(str(gallery_dir / "tables"))
+        try:
+            self._images = self._database.open_table("images")
+            self._files = self._database.open_table("files")
+        except (ValueError, FileNotFoundError, RuntimeError, OSError) as error:
+            reason = str(error).splitlines()[0]
+            raise GalleryCorruptError(
+                f"the tables in {gallery_dir} cannot be opened ({reason}): index again with --rebuild"
+            ) from error
+
+    @classmethod
+    def create(cls, gallery_dir: Path, *, dim: int) -> GalleryStore:
+        """Make the empty tables, keeping those that are already there.
+
+        Args:
+            gallery_dir: folder of the gallery.
+            dim: width of an embedding.
+        """
+        import lancedb
+
+        database = lancedb.connect(str(gallery_dir / "tables"))
+        for name, schema in (("images", _images_schema(dim)), ("files", _files_schema())):
+            database.create_table(name, schema=schema, exist_ok=True)
+        return cls(gallery_dir)
+
+    @property
+    def version(self) -> int:
+        """Lance version of the images table; it grows with every write."""
+        return int(self._images.version)
+
+    @property
+    def metadata_fields(self) -> tuple[pa.Field, ...]:
+        """Columns of the images table that came from identities tables."""
+        own = set(_images_schema(1).names)
+        return tuple(field for field in self._images.schema if field.name not in own)
+
+    def num_images(self) -> int:
+        """Count the images."""
+        return int(self._images.count_rows())
+
+    def ledger(self) -> Iterator[FileRecord]:
+        """Yield what is known of every file, in no particular order."""
+        for batch in self._files.search().select(list(FileRecord._fields)).to_batches():
+            yield from map(FileRecord._make, zip(*(batch.column(n).to_pylist() for n in FileRecord._fields), strict=True))
+
+    def image_table(self, columns: Sequence[str]) -> pa.Table:
+        """Return the named columns of every image, sorted by key."""
+        return self._images.search().select([*dict.fromkeys(["key", *columns])]).to_arrow().sort_by("key")
+
+    def embeddings(self, keys: Sequence[str]) -> NDArray[np.float32]:
+        """Read every embedding into memory.
+
+        Args:
+            keys: all content keys, sorted, as ``image_table`` returned them.
+
+        Returns:
+            (len(keys), D) float32 in the order of ``keys``.
+
+        Raises:
+            GalleryCorruptError: if the table does not hold exactly these keys.
+        """
+        dim = self._images.schema.field("embedding").type.list_size
+        matrix = np.empty((len(keys), dim), np.float32)
+        row_of = {key: row for row, key in enumerate(keys)}
+        found = 0
+        for batch in self._images.search().select(["key", "embedding"]).to_batches():
+            rows = [row_of.get(key, -1) for key in batch.column("key").to_pylist()]
+            if -1 in rows:
+                break
+            matrix[rows] = batch.column("embedding").flatten().to_numpy(zero_copy_only=False).reshape(-1, dim)
+            found += len(rows)
+        if found != len(keys):
+            raise GalleryCorruptError(f"the images table changed while it was read: {found} of {len(keys)} rows; try again")
+        return matrix
+
+    def keys_where(self, where: str) -> list[str]:
+        """Return the keys of the images a filter accepts.
+
+        Args:
+            where: SQL condition on the columns of the images table.
+
+        Raises:
+            FilterError: if the condition is malformed or names an unknown column.
+        """
+        try:
+            return list(self._images.search().where(where).select(["key"]).to_arrow().column("key").to_pylist())
+        except (ValueError, RuntimeError, OSError) as error:
+            columns = ", ".join(name for name in self._images.schema.names if name not in ("embedding", "thumbnail"))
+            raise FilterError(f"cannot filter by {where!r}: {_first_sentence(error)} Columns: {columns}") from error
+
+    def thumbnails(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """Return the stored JPEG thumbnail of each of a few images, by key."""
+        condition = _any_of("key", sorted(set(keys)))
+        table = self._images.search().where(condition).select(["key", "thumbnail"]).to_arrow()
+        return dict(zip(table.column("key").to_pylist(), table.column("thumbnail").to_pylist(), strict=True))
+
+    def ensure_metadata(self, fields: Sequence[pa.Field]) -> None:
+        """Add the metadata columns that are still missing."""
+        import pyarrow as pa
+
+        present = set(self._images.schema.names)
+        for field in fields:
+            if field.name not in present:
+                kind = pa.string() if pa.types.is_null(field.type) or pa.types.is_dictionary(field.type) else field.type
+                self._images.add_columns(pa.field(field.name, kind))
+
+    def add_images(self, rows: Sequence[ImageRow], *, encoder: str) -> None:
+        """Append images whose keys are not in the table.
+
+        Args:
+            rows: the images.
+            encoder: fingerprint of the encoder that made the embeddings.
+
+        Raises:
+            CatalogueError: if a metadata value does not fit its column.
+        """
+        import pyarrow as pa
+
+        now = datetime.now(UTC)
+        values: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in _FROM_ROW}
+        values["encoder"] = [encoder] * len(rows)
+        values["indexed_at"] = [now] * len(rows)
+        for field in self.metadata_fields:
+            values[field.name] = [row.metadata.get(field.name) for row in rows]
+        flat = np.concatenate([row.embedding for row in rows]).astype(np.float32, copy=False)
+        schema = self._images.schema
+        arrays = [
+            pa.FixedSizeListArray.from_arrays(pa.array(flat), field.type.list_size)
+            if field.name == "embedding"
+            else _column(values[field.name], field)
+            for field in schema
+        ]
+        self._images.add(pa.record_batch(arrays, schema=schema))
+
+    def relabel(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Change path, identity or metadata of images that are already there.
+
+        Args:
+            rows: dictionaries with ``key`` and the columns to change, the same columns in each.
+
+        Raises:
+            CatalogueError: if a metadata value does not fit its column.
+        """
+        import pyarrow as pa
+
+        if not rows:
+            return
+        fields = [self._images.schema.field(name) for name in rows[0]]
+        table = pa.table([_column([row[field.name] for row in rows], field) for field in fields], schema=pa.schema(fields))
+        self._images.merge_insert("key").when_matched_update_all().execute(table)
+
+    def remove_images(self, keys: Sequence[str]) -> None:
+        """Delete images by key."""
+        for chunk in _chunks(keys, _DELETE_CHUNK):
+            self._images.delete(_any_of("key", chunk))
+
+    def record_files(self, records: Sequence[FileRecord], *, known: Iterable[str]) -> None:
+        """Write ledger rows, replacing those of the paths in ``known``."""
+        import pyarrow as pa
+
+        known = set(known)
+        schema = _files_schema()
+        for chosen, replaces in (([r for r in records if r.path not in known], False),
+                                 ([r for r in records if r.path in known], True)):
+            if not chosen:
+                continue
+            table = pa.Table.from_pylist([record._asdict() for record in chosen], schema=schema)
+            if replaces:
+                self._files.merge_insert("path").when_matched_update_all().when_not_matched_insert_all().execute(table)
+            else:
+                self._files.add(table)
+
+    def forget_files(self, paths: Sequence[str]) -> None:
+        """Delete ledger rows by stored path."""
+        for chunk in _chunks(paths, _DELETE_CHUNK):
+            self._files.delete(_any_of("path", chunk))
+
+    def compact(self) -> None:
+        """Merge small data files when many batches have been written; answers do not change."""
+        for table in (self._images, self._files):
+            if table.stats()["fragment_stats"]["num_fragments"] > _COMPACT_ABOVE:
+                table.optimize()
+
+
+_FROM_ROW = ("key", "path", "identity", "width", "height", "thumbnail")
+
+
+def _images_schema(dim: int) -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            pa.field("key", pa.string(), nullable=False),
+            pa.field("path", pa.string()),
+            pa.field("identity", pa.string()),
+            pa.field("embedding", pa.list_(pa.float32(), dim)),
+            pa.field("width", pa.int32()),
+            pa.field("height", pa.int32()),
+            pa.field("thumbnail", pa.binary()),
+            pa.field("encoder", pa.string()),
+            pa.field("indexed_at", pa.timestamp("us", tz="UTC")),
+        ]
+    )
+
+
+def _files_schema() -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            pa.field("path", pa.string(), nullable=False),
+            pa.field("size", pa.int64()),
+            pa.field("mtime_ns", pa.int64()),
+            pa.field("key", pa.string()),
+            pa.field("error", pa.string()),
+        ]
+    )
+
+
+def _column(values: list[Any], field: pa.Field) -> pa.Array:
+    import pyarrow as pa
+
+    try:
+        return pa.array(values, type=field.type)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise CatalogueError(
+            f"column {field.name!r} is {field.type} in this gallery and the identities table has other values ({error}): "
+            "give the column another name"
+        ) from error
+
+
+def _any_of(column: str, values: Sequence[str]) -> str:
+    quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+    return f"{column} IN ({quoted})" if quoted else "false"
+
+
+def _chunks(values: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (values[start : start + size] for start in range(0, len(values), size))
+
+
+def _first_sentence(error: Exception) -> str:
+    text = str(error).splitlines()[0].removeprefix("Invalid input, ")
+    return text.split(" Valid fields", 1)[0].rstrip(".") + "."

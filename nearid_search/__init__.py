@@ -1,0 +1,53 @@
+"""Find the same object, not the one that merely looks like it in the same place.
+
+The public names are resolved when first used, so importing this package loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nearid_search.encoder import IdentityEncoder
+    from nearid_search.engine import SearchEngine
+    from nearid_search.errors import NearIDError
+    from nearid_search.indexer.build import index_catalogue
+    from nearid_search.indexer.gallery import Gallery
+    from nearid_search.records import IdentityMatch, IndexReport, MatchedImage, QueryAnswer
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Gallery": "nearid_search.indexer.gallery",
+    "IdentityEncoder": "nearid_search.encoder",
+    "IdentityMatch": "nearid_search.records",
+    "IndexReport": "nearid_search.records",
+    "MatchedImage": "nearid_search.records",
+    "NearIDError": "nearid_search.errors",
+    "QueryAnswer": "nearid_search.records",
+    "SearchEngine": "nearid_search.engine",
+    "index_catalogue": "nearid_search.indexer.build",
+}
+
+__all__ = [
+    "Gallery",
+    "IdentityEncoder",
+    "IdentityMatch",
+    "IndexReport",
+    "MatchedImage",
+    "NearIDError",
+    "QueryAnswer",
+    "SearchEngine",
+    "index_catalogue",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  (PEP 562: any public object)
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,150 @@
+"""The small values that cross package borders: what a query answers and what an indexing run reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Verdict = Literal["match", "ambiguous", "unknown"]
+
+
+@dataclass(frozen=True)
+class MatchedImage:
+    """One gallery image that speaks for an identity.
+
+    Attributes:
+        path: the picture's path as the gallery knows it: relative to the folder that holds the gallery, or absolute.
+        score: cosine similarity with the query in [-1, 1]; higher is more alike.
+        key: SHA-256 of the picture's bytes, in hex.
+    """
+
+    path: str
+    score: float
+    key: str
+
+
+@dataclass(frozen=True)
+class IdentityMatch:
+    """One identity in an answer.
+
+    Attributes:
+        rank: 1-based place in the answer.
+        identity: its name.
+        score: the score of its best view.
+        support: how many of its views score above every view of all lower-ranked identities.
+        images: its best views, best first; at least one.
+    """
+
+    rank: int
+    identity: str
+    score: float
+    support: int
+    images: tuple[MatchedImage, ...]
+
+
+@dataclass(frozen=True)
+class QueryAnswer:
+    """What the gallery says about one query image.
+
+    Attributes:
+        query: the query's path or label.
+        verdict: "match", "ambiguous" or "unknown".
+        identity: the leading identity; None when the verdict is "unknown".
+        confidence: probability in [0, 1] that ``identity`` is right; None until the gallery is calibrated.
+        margin: score of the leading identity minus that of the runner-up; None when there is no runner-up.
+        calibrated: whether verdict and confidence were fitted on this gallery.
+        matches: ranked identities, best first; empty when the gallery (or the filter) holds no image.
+    """
+
+    query: str
+    verdict: Verdict
+    identity: str | None
+    confidence: float | None
+    margin: float | None
+    calibrated: bool
+    matches: tuple[IdentityMatch, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the answer with the stable keys of ``query --json``."""
+        return {
+            "query": self.query,
+            "verdict": self.verdict,
+            "identity": self.identity,
+            "confidence": self.confidence,
+            "margin": self.margin,
+            "calibrated": self.calibrated,
+            "matches": [
+                {
+                    "rank": match.rank,
+                    "identity": match.identity,
+                    "score": match.score,
+                    "support": match.support,
+                    "images": [{"path": image.path, "score": image.score} for image in match.images],
+                }
+                for match in self.matches
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A file that could not be indexed, or a query that could not be read.
+
+    Attributes:
+        path: the file.
+        error: the reason, in a few words.
+    """
+
+    path: str
+    error: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexReport:
+    """What an indexing run did.
+
+    Attributes:
+        gallery: folder of the gallery.
+        added: images new in the gallery.
+        updated: images whose content, place, identity or metadata changed.
+        unchanged: files of the catalogue that needed nothing.
+        removed: images taken out because their files are gone.
+        moved: files found under a new path; part of ``updated``.
+        duplicates: files of the catalogue whose bytes are another file's too; one image stands for all of them.
+        images: images in the gallery now.
+        identities: identities in the gallery now.
+        seconds: wall-clock time of the run.
+        images_per_second: images encoded in a second of the encoding phase; 0 when none was.
+        failures: files of this catalogue that cannot be indexed.
+    """
+
+    gallery: str
+    added: int
+    updated: int
+    unchanged: int
+    removed: int
+    moved: int
+    duplicates: int
+    images: int
+    identities: int
+    seconds: float
+    images_per_second: float
+    failures: tuple[Failure, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report with the stable keys of ``index --json``."""
+        return {
+            "gallery": self.gallery,
+            "added": self.added,
+            "updated": self.updated,
+            "unchanged": self.unchanged,
+            "removed": self.removed,
+            "moved": self.moved,
+            "duplicates": self.duplicates,
+            "failed": len(self.failures),
+            "images": self.images,
+            "identities": self.identities,
+            "seconds": round(self.seconds, 3),
+            "images_per_second": round(self.images_per_second, 2),
+            "failures": [{"path": failure.path, "error": failure.error} for failure in self.failures],
+        }

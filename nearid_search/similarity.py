@@ -1,0 +1,178 @@
+"""Cosine similarity on unit vectors: the exact search that every other search is tested against.
+
+Two decisions live here. A score is always the float64 dot product of two float32 rows, rounded to float32, so the same pair
+has the same score whichever backend found it and whatever else was searched with it. And the fast matrix product only
+nominates candidates: everything within its rounding error of the k-th score is re-scored that way before the cut, so the
+chunk size cannot change an answer.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearid_search.errors import ShapeError
+
+Embeddings = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+
+def check_embeddings(embeddings: NDArray[np.float32], *, dim: int | None = None, name: str = "embeddings") -> Embeddings:
+    """Return ``embeddings`` if they are a finite (N, D) float32 array.
+
+    Args:
+        embeddings: (N, D) float32; N may be 0.
+        dim: the D expected, if one is.
+        name: what to call the array in the message.
+
+    Returns:
+        The same array, C-contiguous.
+
+    Raises:
+        ShapeError: if the shape, the dtype or a value is wrong.
+    """
+    wanted = f"(N, {dim})" if dim is not None else "(N, D)"
+    if embeddings.ndim != 2 or (dim is not None and embeddings.shape[1] != dim) or embeddings.shape[1] == 0:
+        raise ShapeError(f"{name} must be {wanted}, got {embeddings.shape}")
+    if embeddings.dtype != np.float32:
+        raise ShapeError(f"{name} must be float32, got {embeddings.dtype}")
+    finite = np.isfinite(embeddings).all(axis=1)
+    if not finite.all():
+        raise ShapeError(f"{name} must be finite: row {int(np.argmin(finite))} holds NaN or infinity")
+    return np.ascontiguousarray(embeddings)
+
+
+def unit_rows(vectors: NDArray[np.floating]) -> Embeddings:
+    """Scale every row to length 1.
+
+    Each row is divided by its own float64 norm, so the result does not depend on the other rows.
+
+    Args:
+        vectors: (N, D) floating point; N may be 0.
+
+    Returns:
+        (N, D) float32 with unit rows.
+
+    Raises:
+        ShapeError: if ``vectors`` is not two-dimensional or a row has no direction (zero, NaN or infinite).
+
+    Example:
+        >>> unit_rows(np.array([[3.0, 4.0]])).tolist()
+        [[0.6000000238418579, 0.800000011920929]]
+    """
+    if vectors.ndim != 2:
+        raise ShapeError(f"vectors must be (N, D), got {vectors.shape}")
+    wide = vectors.astype(np.float64)
+    norms = np.sqrt((wide * wide).sum(axis=1))
+    usable = np.isfinite(norms) & (norms > 0)
+    if not usable.all():
+        row = int(np.argmin(usable))
+        raise ShapeError(f"vectors must have a direction: row {row} has norm {norms[row]}")
+    return (wide / norms[:, None]).astype(np.float32)
+
+
+def pair_scores(query: NDArray[np.float32], candidates: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Score one query against candidates, the one definition of a score.
+
+    Args:
+        query: (D,) float32, unit length.
+        candidates: (N, D) float32, unit rows.
+
+    Returns:
+        (N,) float32 in [-1, 1] up to rounding; higher is more alike.
+    """
+    products = candidates.astype(np.float64) * query.astype(np.float64)
+    return products.sum(axis=1).astype(np.float32)
+
+
+def rounding_slack(dim: int) -> float:
+    """Bound the error of a float32 dot product of two unit vectors of width ``dim``, summed in any order.
+
+    The classical bound is ``D * u`` with the unit round-off ``u = eps / 2`` (Higham, *Accuracy and Stability of Numerical
+    Algorithms*, section 3.1); doubled because two such scores are compared.
+    """
+    return dim * float(np.finfo(np.float32).eps)
+
+
+def rank_candidates(
+    query: NDArray[np.float32], gallery: NDArray[np.float32], rows: Rows, *, k: int
+) -> tuple[NDArray[np.float32], Rows]:
+    """Re-score candidate rows exactly and return the best k, best first, ties by row number.
+
+    Args:
+        query: (D,) float32, unit length.
+        gallery: (G, D) float32, unit rows.
+        rows: (C,) row numbers of the candidates, in any order.
+        k: how many to keep, at least 1.
+
+    Returns:
+        Scores and rows, both (min(k, C),).
+    """
+    scores = pair_scores(query, gallery[rows])
+    order = np.lexsort((rows, -scores))[:k]
+    return scores[order], rows[order]
+
+
+def top_k(
+    queries: Embeddings,
+    gallery: Embeddings,
+    *,
+    k: int,
+    allowed: Rows | None = None,
+    chunk_rows: int = 16_384,
+) -> tuple[NDArray[np.float32], Rows]:
+    """Find the k highest-scoring gallery rows of every query, exactly, in bounded memory.
+
+    Args:
+        queries: (Q, D) float32 unit rows; Q may be 0.
+        gallery: (G, D) float32 unit rows; G may be 0.
+        k: how many rows a query gets, at least 1.
+        allowed: (A,) sorted row numbers to search among; None means all.
+        chunk_rows: gallery rows per matrix product; changes memory and speed, never the answer.
+
+    Returns:
+        Scores (Q, K) float32 and rows (Q, K) int64 with K = min(k, rows searched); best first, ties by row number.
+
+    Raises:
+        ShapeError: if the widths differ or an array is not (N, D) float32.
+        ValueError: if ``k`` or ``chunk_rows`` is below 1.
+
+    Example:
+        >>> gallery = np.eye(3, dtype=np.float32)
+        >>> scores, rows = top_k(gallery[:1], gallery, k=2)
+        >>> rows.tolist(), scores.tolist()
+        ([[0, 1]], [[1.0, 0.0]])
+    """
+    if k < 1 or chunk_rows < 1:
+        raise ValueError(f"k and chunk_rows must be at least 1, got {k} and {chunk_rows}")
+    if gallery.ndim != 2 or queries.ndim != 2 or queries.shape[1] != gallery.shape[1]:
+        raise ShapeError(f"queries and gallery must be (Q, D) and (G, D), got {queries.shape} and {gallery.shape}")
+    searched = np.arange(len(gallery), dtype=np.int64) if allowed is None else allowed
+    kept = min(k, len(searched))
+    scores = np.empty((len(queries), kept), np.float32)
+    rows = np.empty((len(queries), kept), np.int64)
+    if kept:
+        for number, candidates in enumerate(_nominate(queries, gallery, searched, kept, chunk_rows, allowed is None)):
+            scores[number], rows[number] = rank_candidates(queries[number], gallery, candidates, k=kept)
+    return scores, rows
+
+
+def _nominate(
+    queries: Embeddings, gallery: Embeddings, searched: Rows, k: int, chunk_rows: int, whole: bool
+) -> list[Rows]:
+    """Return, for each query, every row whose float32 score is within rounding error of the k-th best."""
+    slack = rounding_slack(gallery.shape[1])
+    scores = [np.empty(0, np.float32)] * len(queries)
+    rows = [np.empty(0, np.int64)] * len(queries)
+    for start in range(0, len(searched), chunk_rows):
+        chunk = searched[start : start + chunk_rows]
+        block = gallery[start : start + chunk_rows] if whole else gallery[chunk]
+        block_scores = queries @ block.T
+        for number in range(len(queries)):
+            merged = np.concatenate([scores[number], block_scores[number]])
+            merged_rows = np.concatenate([rows[number], chunk])
+            if len(merged) > k:
+                keep = merged >= np.partition(merged, -k)[-k] - slack
+                merged, merged_rows = merged[keep], merged_rows[keep]
+            scores[number], rows[number] = merged, merged_rows
+    return rows

@@ -1,0 +1,1 @@
+"""Training of the identity head on frozen features."""
