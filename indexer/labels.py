@@ -69,7 +69,9 @@ class TableLabels:
                 raise CatalogueError(f"{source} line {line}: empty path")
             path = posixpath.normpath(row["path"].replace("\\", "/"))
             if path in first_lines:
-                raise CatalogueError(f"{source}: {path} stands in lines {first_lines[path]} and {line}: keep one of them")
+                raise CatalogueError(
+                    f"{source}: {path} stands in lines {first_lines[path]} and {line}: keep one of them"
+                )
             first_lines[path] = line
             self._labels[path] = Label(row["identity"] or None, {name: row[name] for name in extra})
         self._lines = first_lines
@@ -130,7 +132,9 @@ def read_labels(source: Path) -> TableLabels:
         else:
             table = parquet.ParquetFile(source).read()
     except FileNotFoundError:
-        raise CatalogueError(f"{source} does not exist: give a .csv or .parquet file with columns path, identity") from None
+        raise CatalogueError(
+            f"{source} does not exist: give a .csv or .parquet file with columns path, identity"
+        ) from None
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, UnicodeDecodeError) as error:
         raise CatalogueError(f"{source} cannot be read: {str(error).splitlines()[0]}") from error
     _check_columns(table.column_names, source)
@@ -144,7 +148,9 @@ def read_labels(source: Path) -> TableLabels:
 def _check_columns(names: list[str], source: Path) -> None:
     missing = [name for name in ("path", "identity") if name not in names]
     if missing:
-        raise CatalogueError(f"{source} has no column {' or '.join(missing)}: it has {', '.join(names) or 'no columns'}")
+        raise CatalogueError(
+            f"{source} has no column {' or '.join(missing)}: it has {', '.join(names) or 'no columns'}"
+        )
     reserved = sorted((RESERVED_COLUMNS - {"path", "identity"}) & set(names))
     if reserved:
         raise CatalogueError(f"{source}: column {reserved[0]!r} is the gallery's own: rename it")

@@ -97,7 +97,9 @@ def read_manifest(gallery_dir: Path) -> Manifest | None:
     except FileNotFoundError:
         return None
     except (ValueError, OSError) as error:
-        raise GalleryCorruptError(f"{path} cannot be read ({error}): restore it or index again with --rebuild") from error
+        raise GalleryCorruptError(
+            f"{path} cannot be read ({error}): restore it or index again with --rebuild"
+        ) from error
     digest = document.pop("sha256", None) if isinstance(document, dict) else None
     if digest is None or digest != _digest(document):
         raise GalleryCorruptError(f"{path} was altered since it was written: restore it or index again with --rebuild")

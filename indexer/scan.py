@@ -88,9 +88,7 @@ def scan_catalogue(catalogue: Path) -> Scan:
     return Scan(files, failures, num_other)
 
 
-def _look_at(
-    entry: os.DirEntry[str], prefix: str, files: list[ScannedFile], failures: list[Failure]
-) -> None:
+def _look_at(entry: os.DirEntry[str], prefix: str, files: list[ScannedFile], failures: list[Failure]) -> None:
     path = prefix + entry.name
     try:
         path.encode()
@@ -101,3 +99,21 @@ def _look_at(
         failures.append(Failure(path, f"cannot be looked at: {error.strerror}"))
     else:
         files.append(ScannedFile(path, status.st_size, status.st_mtime_ns))
+
+
+def list_query_images(paths: list[Path]) -> list[Path]:
+    """Expand folders among query paths into their images, sorted; files stand as they are.
+
+    Args:
+        paths: files and folders.
+
+    Returns:
+        At least one path.
+
+    Raises:
+        CatalogueError: if a folder holds no images.
+    """
+    expanded: list[Path] = []
+    for path in paths:
+        expanded += [path / file.path for file in scan_catalogue(path).files] if path.is_dir() else [path]
+    return expanded

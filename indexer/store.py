@@ -125,7 +125,9 @@ class GalleryStore:
     def ledger(self) -> Iterator[FileRecord]:
         """Yield what is known of every file, in no particular order."""
         for batch in self._files.search().select(list(FileRecord._fields)).to_batches():
-            yield from map(FileRecord._make, zip(*(batch.column(n).to_pylist() for n in FileRecord._fields), strict=True))
+            yield from map(
+                FileRecord._make, zip(*(batch.column(n).to_pylist() for n in FileRecord._fields), strict=True)
+            )
 
     def image_table(self, columns: Sequence[str]) -> pa.Table:
         """Return the named columns of every image, sorted by key."""
@@ -154,7 +156,9 @@ class GalleryStore:
             matrix[rows] = batch.column("embedding").flatten().to_numpy(zero_copy_only=False).reshape(-1, dim)
             found += len(rows)
         if found != len(keys):
-            raise GalleryCorruptError(f"the images table changed while it was read: {found} of {len(keys)} rows; try again")
+            raise GalleryCorruptError(
+                f"the images table changed while it was read: {found} of {len(keys)} rows; try again"
+            )
         return matrix
 
     def keys_where(self, where: str) -> list[str]:
@@ -179,14 +183,23 @@ class GalleryStore:
         return dict(zip(table.column("key").to_pylist(), table.column("thumbnail").to_pylist(), strict=True))
 
     def ensure_metadata(self, fields: Sequence[pa.Field]) -> None:
-        """Add the metadata columns that are still missing."""
+        """Add the metadata columns that are still missing.
+
+        Raises:
+            CatalogueError: if a column is there with another type.
+        """
         import pyarrow as pa
 
-        present = set(self._images.schema.names)
+        present = {field.name: field.type for field in self._images.schema}
         for field in fields:
+            kind = pa.string() if pa.types.is_null(field.type) or pa.types.is_dictionary(field.type) else field.type
             if field.name not in present:
-                kind = pa.string() if pa.types.is_null(field.type) or pa.types.is_dictionary(field.type) else field.type
                 self._images.add_columns(pa.field(field.name, kind))
+            elif present[field.name] != kind and not pa.types.is_null(field.type):
+                raise CatalogueError(
+                    f"column {field.name!r} is {present[field.name]} in this gallery, but {kind} in the identities table: "
+                    "give the column another name"
+                )
 
     def add_images(self, rows: Sequence[ImageRow], *, encoder: str) -> None:
         """Append images whose keys are not in the table.
@@ -230,7 +243,9 @@ class GalleryStore:
         if not rows:
             return
         fields = [self._images.schema.field(name) for name in rows[0]]
-        table = pa.table([_column([row[field.name] for row in rows], field) for field in fields], schema=pa.schema(fields))
+        table = pa.table(
+            [_column([row[field.name] for row in rows], field) for field in fields], schema=pa.schema(fields)
+        )
         self._images.merge_insert("key").when_matched_update_all().execute(table)
 
     def remove_images(self, keys: Sequence[str]) -> None:
@@ -244,8 +259,10 @@ class GalleryStore:
 
         known = set(known)
         schema = _files_schema()
-        for chosen, replaces in (([r for r in records if r.path not in known], False),
-                                 ([r for r in records if r.path in known], True)):
+        for chosen, replaces in (
+            ([r for r in records if r.path not in known], False),
+            ([r for r in records if r.path in known], True),
+        ):
             if not chosen:
                 continue
             table = pa.Table.from_pylist([record._asdict() for record in chosen], schema=schema)

@@ -17,7 +17,9 @@ Embeddings = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
 
-def check_embeddings(embeddings: NDArray[np.float32], *, dim: int | None = None, name: str = "embeddings") -> Embeddings:
+def check_embeddings(
+    embeddings: NDArray[np.float32], *, dim: int | None = None, name: str = "embeddings"
+) -> Embeddings:
     """Return ``embeddings`` if they are a finite (N, D) float32 array.
 
     Args:

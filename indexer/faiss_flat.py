@@ -1,0 +1,76 @@
+"""FAISS's flat index: the same scan as the exact backend, in C++ and on every core."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearid_search.errors import MissingExtraError
+from nearid_search.similarity import Embeddings, Rows, check_embeddings, rank_candidates, rounding_slack
+
+_OVERFETCH = 16
+
+
+class FaissFlatBackend:
+    """Scans every row with FAISS and re-scores the candidates exactly.
+
+    FAISS rounds differently from ``similarity.pair_scores``, so it fetches until the last row lies below the k-th score by
+    more than the rounding error; the cut after re-scoring is then the exact one.
+
+    Args:
+        gallery: (G, D) float32 unit rows; G may be 0.
+
+    Raises:
+        MissingExtraError: if FAISS is not installed.
+    """
+
+    def __init__(self, gallery: Embeddings) -> None:
+        try:
+            import faiss
+        except ModuleNotFoundError as error:
+            if error.name != "faiss":
+                raise
+            raise MissingExtraError("faiss-cpu", "cpu", "the faiss-flat backend") from None
+        self._faiss = faiss
+        checked = check_embeddings(gallery, name="gallery")
+        self._index: Any = faiss.IndexFlatIP(checked.shape[1])
+        self._index.add(checked)
+        # The index owns the only copy; this is a view of it.
+        self._gallery: Embeddings = (
+            faiss.rev_swig_ptr(self._index.get_xb(), checked.size).reshape(checked.shape) if len(checked) else checked
+        )
+
+    @property
+    def num_rows(self) -> int:
+        """Rows searched."""
+        return len(self._gallery)
+
+    def search(self, queries: Embeddings, *, k: int, allowed: Rows | None = None) -> tuple[NDArray[np.float32], Rows]:
+        """Return the best rows of each query; see ``VectorBackend.search``."""
+        if k < 1:
+            raise ValueError(f"k must be at least 1, got {k}")
+        checked = check_embeddings(queries, dim=self._gallery.shape[1], name="queries")
+        searched = self.num_rows if allowed is None else len(allowed)
+        kept = min(k, searched)
+        scores = np.empty((len(checked), kept), np.float32)
+        rows = np.empty((len(checked), kept), np.int64)
+        if kept:
+            for number, candidates in enumerate(self._nominate(checked, kept, searched, allowed)):
+                scores[number], rows[number] = rank_candidates(checked[number], self._gallery, candidates, k=kept)
+        return scores, rows
+
+    def _nominate(self, queries: Embeddings, kept: int, searched: int, allowed: Rows | None) -> Rows:
+        options = {}
+        if allowed is not None:
+            selector = self._faiss.IDSelectorBatch(allowed)
+            options["params"] = self._faiss.SearchParameters(sel=selector)
+        slack = rounding_slack(self._gallery.shape[1])
+        fetch = min(searched, kept + _OVERFETCH)
+        while True:
+            scores, rows = self._index.search(queries, fetch, **options)
+            settled = scores[:, -1] < scores[:, kept - 1] - slack
+            if fetch == searched or settled.all():
+                return np.asarray(rows, np.int64)
+            fetch = min(searched, 2 * fetch)

@@ -1,0 +1,163 @@
+"""A gallery on disk: its manifest and its tables, opened together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nearid_search import __version__
+from nearid_search.config import EncoderConfig
+from nearid_search.errors import GalleryMismatchError
+from nearid_search.indexer.location import locate_gallery, require_gallery
+from nearid_search.indexer.manifest import EncoderRecord, Manifest, read_manifest, write_manifest
+from nearid_search.indexer.store import GalleryStore
+from nearid_search.records import Failure
+
+if TYPE_CHECKING:
+    from nearid_search.encoder import IdentityEncoder
+
+
+class Gallery:
+    """The indexed set of images with identities.
+
+    Args:
+        folder: absolute path of the gallery's folder.
+        manifest: what the gallery says about itself.
+        store: its tables.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, store: GalleryStore) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.store = store
+
+    @classmethod
+    def open(cls, gallery: str | Path | None = None) -> Gallery:
+        """Open an existing gallery.
+
+        Args:
+            gallery: its folder; by default ``NEARID_GALLERY`` or the nearest ``.nearid``.
+
+        Raises:
+            GalleryNotFoundError: if there is none.
+            GalleryCorruptError: if its files are damaged.
+            GalleryMismatchError: if a later version wrote it.
+        """
+        folder = locate_gallery(Path(gallery) if gallery is not None else None)
+        manifest = read_manifest(folder)
+        require_gallery(folder, exists=manifest is not None)
+        assert manifest is not None  # noqa: S101  (require_gallery has raised)
+        return cls(folder, manifest, GalleryStore(folder))
+
+    @classmethod
+    def create(cls, folder: Path, encoder: IdentityEncoder) -> Gallery:
+        """Make an empty gallery for an encoder; the caller holds the writer lock."""
+        record = EncoderRecord(
+            fingerprint=encoder.fingerprint,
+            backbone=encoder.source,
+            dtype=encoder.backbone.spec.dtype,
+            dim=encoder.dim,
+            details=encoder.backbone.spec.as_dict(),
+        )
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        manifest = Manifest(encoder=record, created_at=created, made_by=__version__)
+        store = GalleryStore.create(folder, dim=encoder.dim)
+        write_manifest(folder, manifest)
+        return cls(folder, manifest, store)
+
+    @property
+    def home(self) -> Path:
+        """Folder that stored relative paths start from."""
+        return self.folder.parent
+
+    def open_encoder(self, *, device: str = "auto") -> IdentityEncoder:
+        """Open the encoder that made this gallery.
+
+        Raises:
+            GalleryMismatchError: if its backbone now computes something else.
+            WeightsError: if its weights are missing.
+        """
+        from nearid_search.encoder import IdentityEncoder
+
+        record = self.manifest.encoder
+        encoder = IdentityEncoder.open(record.backbone, device=device, dtype=record.dtype)
+        self.check_encoder(encoder)
+        return encoder
+
+    def check_encoder(self, encoder: IdentityEncoder) -> None:
+        """Refuse an encoder whose embeddings do not compare with this gallery's.
+
+        Raises:
+            GalleryMismatchError: with both fingerprints and the command that makes the gallery anew.
+        """
+        made_by = self.manifest.encoder.fingerprint
+        if encoder.fingerprint != made_by:
+            catalogue = next(iter(self.manifest.catalogues), "./catalog")
+            raise GalleryMismatchError(
+                f"{self.folder} was made by {made_by}, but this encoder is {encoder.fingerprint}: "
+                f"embeddings of two encoders do not compare. Leave out --backbone and --dtype, or make it anew with: "
+                f"nearid-search index {catalogue} --backbone {encoder.source} "
+                f"--dtype {encoder.backbone.spec.dtype} --gallery {self.folder} --rebuild"
+            )
+
+    def remember_catalogue(self, stored: str, identities: str | None) -> None:
+        """Note in the manifest which catalogue was indexed and with which identities table."""
+        if self.manifest.catalogues.get(stored, "") != identities:
+            self.manifest = self.manifest.with_catalogue(stored, identities)
+            write_manifest(self.folder, self.manifest)
+
+    def failures(self) -> list[Failure]:
+        """Return the files that cannot be indexed, by stored path."""
+        return sorted(
+            (Failure(record.path, record.error) for record in self.store.ledger() if record.error is not None),
+            key=lambda failure: failure.path,
+        )
+
+    def identities(self) -> dict[str, int]:
+        """Return every identity and its number of images, sorted by name."""
+        names = self.store.image_table(["identity"]).column("identity").to_pylist()
+        return dict(sorted(Counter(names).items()))
+
+    def info(self) -> dict[str, Any]:
+        """Return what ``gallery info --json`` prints."""
+        identities = self.identities()
+        record = self.manifest.encoder
+        return {
+            "gallery": str(self.folder),
+            "images": sum(identities.values()),
+            "identities": len(identities),
+            "failed": len(self.failures()),
+            "encoder": record.fingerprint,
+            "backbone": record.backbone,
+            "dtype": record.dtype,
+            "dim": record.dim,
+            "metadata": [field.name for field in self.store.metadata_fields],
+            "catalogues": sorted(self.manifest.catalogues),
+            "created_at": self.manifest.created_at,
+            "version": self.store.version,
+        }
+
+
+def find_encoder_config(
+    gallery: str | Path | None, *, backbone: str | None, dtype: str | None, device: str, fresh: bool
+) -> EncoderConfig:
+    """Fill in what the caller left open: from the gallery if there is one to go on with, else the defaults.
+
+    Args:
+        gallery: the gallery's folder; by default the one ``locate_gallery`` finds.
+        backbone: a backbone's name, or None.
+        dtype: "float32", "bfloat16", "float16" or None.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        fresh: whether the gallery is about to be emptied.
+
+    Raises:
+        GalleryCorruptError: if the gallery's manifest is damaged.
+    """
+    default = EncoderConfig()
+    manifest = None if fresh else read_manifest(locate_gallery(Path(gallery) if gallery is not None else None))
+    made_by = (
+        (default.backbone, default.dtype) if manifest is None else (manifest.encoder.backbone, manifest.encoder.dtype)
+    )
+    return EncoderConfig(backbone=backbone or made_by[0], dtype=dtype or made_by[1], device=device)

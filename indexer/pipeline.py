@@ -1,0 +1,97 @@
+"""Read and decode ahead of the encoder, in threads, in order and in bounded memory."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearid_search.encoder import IdentityEncoder
+from nearid_search.errors import UnreadableImageError
+from nearid_search.images import decode_image, encode_thumbnail, read_file
+from nearid_search.indexer.scan import ScannedFile
+
+
+class ReadFile(NamedTuple):
+    """What reading one file gave.
+
+    Attributes:
+        file: the file.
+        key: SHA-256 of its bytes in hex; None if they could not be read.
+        error: why it is no picture; None if it is one or its key was known.
+        prepared: (S, S, 3) uint8 input of the encoder; None if there is an error or the key was known.
+        width: of the picture, pixels.
+        height: of the picture, pixels.
+        thumbnail: JPEG bytes.
+    """
+
+    file: ScannedFile
+    key: str | None
+    error: str | None = None
+    prepared: NDArray[np.uint8] | None = None
+    width: int = 0
+    height: int = 0
+    thumbnail: bytes = b""
+
+
+def content_key(data: bytes) -> str:
+    """Return the key of a picture: SHA-256 of its file's bytes, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_ahead(
+    files: Iterable[ScannedFile],
+    catalogue: Path,
+    encoder: IdentityEncoder,
+    *,
+    known: Collection[str],
+    threads: int = 0,
+    ahead: int = 32,
+) -> Iterator[ReadFile]:
+    """Yield every file read and prepared, in the order given.
+
+    Args:
+        files: what to read.
+        catalogue: the folder their paths are relative to.
+        encoder: decides the size pictures are prepared to.
+        known: keys that need no decoding; may grow while this runs.
+        threads: how many; 0 means one a processor core.
+        ahead: files in flight at most, so memory does not grow with the catalogue.
+
+    Yields:
+        One result a file, damaged ones included.
+    """
+    pending: deque[Future[ReadFile]] = deque()
+    with ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="decode") as pool:
+        try:
+            for file in files:
+                pending.append(pool.submit(_read_one, file, catalogue, encoder, known))
+                if len(pending) >= ahead:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def _read_one(file: ScannedFile, catalogue: Path, encoder: IdentityEncoder, known: Collection[str]) -> ReadFile:
+    key = None
+    try:
+        data = read_file(catalogue / file.path)
+        key = content_key(data)
+        if key in known:
+            return ReadFile(file, key)
+        image = decode_image(data, name=file.path, min_side=encoder.min_side)
+        return ReadFile(
+            file, key, None, encoder.prepare(image.pixels), image.width, image.height, encode_thumbnail(image.pixels)
+        )
+    except UnreadableImageError as error:
+        return ReadFile(file, key, error.reason)

@@ -1,0 +1,89 @@
+"""The application: its verbs, and the one place where errors become exit codes.
+
+Exit codes: 0 done, 1 one of our errors, 2 wrong usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import click
+import typer
+
+from nearid_search import __version__
+from nearid_search.cli import gallery, index, models, query
+from nearid_search.errors import NearIDError
+
+app = typer.Typer(
+    name="nearid-search",
+    help="Find the same object, not the one that merely looks like it in the same place.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("index")(index.index)
+app.command("query")(query.query)
+app.command("models")(models.models)
+app.add_typer(gallery.app, name="gallery")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"nearid-search {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    # Lance's own log lines would interleave with ours; a variable the user has set stands.
+    os.environ.setdefault("LANCE_LOG", "error")
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command.
+
+    Args:
+        arguments: the command line after the program's name.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        code = app(arguments, standalone_mode=False)
+    except NearIDError as error:
+        if "--debug" in arguments:
+            raise
+        _print_error(str(error))
+        return 1
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _print_error("interrupted")
+        return 130
+    except BrokenPipeError:
+        # The reader has gone, as in `| head`: not an error. stdout is replaced so that the exit does not trip over it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def _print_error(message: str) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    line = " ".join(message.split("\n"))
+    Console(stderr=True, soft_wrap=True).print(Text(f"error: {line}", style="bold red"))

@@ -1,0 +1,59 @@
+"""``nearid-search index``: build or refresh a gallery."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nearid_search.cli.options import DeviceOption, GalleryOption, JsonOption
+from nearid_search.config import EncoderConfig, IndexConfig
+
+
+def index(
+    catalogue: Annotated[Path, typer.Argument(help="Folder of images; its sub-folders name the identities.")],
+    gallery: GalleryOption = None,
+    identities: Annotated[
+        str | None,
+        typer.Option(help="CSV or Parquet file with columns path, identity and any metadata; 'folders' to go back."),
+    ] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help=f"A name from `nearid-search models`. Default: {EncoderConfig.backbone}.")
+    ] = None,
+    dtype: Annotated[str | None, typer.Option(help=f"Arithmetic. Default: {EncoderConfig.dtype}.")] = None,
+    device: DeviceOption = EncoderConfig.device,
+    batch_size: Annotated[int, typer.Option(help="Images an encoder call.", min=1)] = IndexConfig.batch_size,
+    decoders: Annotated[int, typer.Option(help="Decoding threads; 0: one a core.", min=0)] = IndexConfig.decoders,
+    keep_missing: Annotated[
+        bool, typer.Option("--keep-missing", help="Keep images whose files are gone.")
+    ] = IndexConfig.keep_missing,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Empty the gallery first.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Build a gallery from a catalogue, or bring it up to date; prints the plan first.
+
+    Example: nearid-search index ./catalog
+    """
+    from nearid_search.cli import render
+    from nearid_search.indexer.build import index_catalogue
+    from nearid_search.indexer.gallery import find_encoder_config
+
+    if dry_run:
+        render.print_dry_run(catalogue, gallery, identities, rebuild=rebuild, json=json)
+        return
+    encoder_config = find_encoder_config(gallery, backbone=backbone, dtype=dtype, device=device, fresh=rebuild)
+    config = IndexConfig(batch_size=batch_size, decoders=decoders, keep_missing=keep_missing)
+    with render.IndexProgress(quiet=json) as progress:
+        report = index_catalogue(
+            catalogue,
+            gallery=gallery,
+            identities=identities,
+            encoder_config=encoder_config,
+            config=config,
+            rebuild=rebuild,
+            on_plan=progress.show_plan,
+            on_progress=progress.advance,
+        )
+    render.print_index_report(report, json=json)

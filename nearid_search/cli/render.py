@@ -1,0 +1,241 @@
+"""How results look: tables for people on a terminal, JSON for programs, notes and progress on stderr."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from nearid_search.backbones.registry import BackboneInfo
+from nearid_search.indexer.build import Progress as IndexState
+from nearid_search.indexer.survey import Survey
+from nearid_search.records import Failure, IndexReport, QueryAnswer
+
+_VERDICT_STYLE = {"match": "bold green", "ambiguous": "bold yellow", "unknown": "bold red"}
+_FAILURES_SHOWN = 20
+
+
+def print_json(value: Any) -> None:  # noqa: ANN401  (anything JSON can hold)
+    """Print one JSON value on one line of stdout."""
+    sys.stdout.write(jsonlib.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """Print a line for people on stderr."""
+    Console(stderr=True, soft_wrap=True).print(Text(text))
+
+
+class _Rate(ProgressColumn):
+    """Files a second since the start."""
+
+    def render(self, task: Task) -> Text:
+        """Return the rate of a task."""
+        return Text(f"{task.speed:.1f} images/s" if task.speed else "", style="cyan")
+
+
+class IndexProgress:
+    """The plan line and the progress bar of an indexing run, on stderr.
+
+    Args:
+        quiet: show neither.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+        self._bar = Progress(
+            TextColumn("indexing"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[failed]}"),
+            console=Console(stderr=True),
+        )
+        self._task = self._bar.add_task("indexing", total=None, failed="", start=True, visible=False)
+
+    def __enter__(self) -> IndexProgress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def show_plan(self, survey: Survey) -> None:
+        """Print the plan; start the bar if there is something to read."""
+        if self._quiet:
+            return
+        for line in plan_lines(survey):
+            note(line)
+        if survey.plan.to_read:
+            self._bar.update(self._task, total=len(survey.plan.to_read), visible=True)
+            self._bar.start()
+
+    def advance(self, state: IndexState) -> None:
+        """Move the bar."""
+        if not self._quiet:
+            failed = f"{state.failed} unreadable" if state.failed else ""
+            self._bar.update(self._task, completed=state.done, failed=failed)
+
+
+def plan_lines(survey: Survey) -> list[str]:
+    """Return the plan as lines for people."""
+    lines = [f"{survey.catalogue}: {survey.plan.describe()}"]
+    if survey.scan.num_other:
+        lines.append(f"{survey.scan.num_other} files are no images and are left out")
+    source = getattr(survey.labels, "source", None)
+    if source is not None:
+        unlisted = survey.labels.num_unlisted(file.path for file in survey.scan.files)  # type: ignore[union-attr]
+        lines.append(
+            f"identities from {source}" + (f"; {unlisted} images it does not list are their own" if unlisted else "")
+        )
+    return lines
+
+
+def print_dry_run(catalogue: Path, gallery: Path | None, identities: str | None, *, rebuild: bool, json: bool) -> None:
+    """Print what indexing would do; nothing is written."""
+    from nearid_search.indexer.gallery import Gallery
+    from nearid_search.indexer.location import locate_gallery
+    from nearid_search.indexer.manifest import read_manifest
+    from nearid_search.indexer.survey import survey_catalogue
+
+    folder = locate_gallery(gallery)
+    existing = None if rebuild or read_manifest(folder) is None else Gallery.open(folder)
+    survey = survey_catalogue(catalogue, folder=folder, gallery=existing, identities=identities)
+    plan = survey.plan
+    if json:
+        print_json(
+            {
+                "gallery": str(folder),
+                "dry_run": True,
+                "indexed": plan.num_indexed,
+                "new": len(plan.new),
+                "changed": len(plan.changed),
+                "moved": len(plan.moved),
+                "gone": len(plan.gone),
+                "unreadable": plan.num_unreadable,
+            }
+        )
+        return
+    for line in plan_lines(survey):
+        sys.stdout.write(line + "\n")
+
+
+def print_index_report(report: IndexReport, *, json: bool) -> None:
+    """Print the end of an indexing run."""
+    if json:
+        print_json(report.as_dict())
+        return
+    out = Console(soft_wrap=True)
+    rate = f", {report.images_per_second:.1f} images/s" if report.images_per_second else ""
+    out.print(
+        Text(
+            f"{report.images} images of {report.identities} identities in {report.gallery}: {report.added} added, "
+            f"{report.updated} updated, {report.removed} removed, {report.duplicates} duplicates, "
+            f"{len(report.failures)} failed ({report.seconds:.1f} s{rate})"
+        )
+    )
+    if report.failures:
+        Console(stderr=True).print(_failure_table(report.failures[:_FAILURES_SHOWN]))
+    if len(report.failures) > _FAILURES_SHOWN:
+        note(f"and {len(report.failures) - _FAILURES_SHOWN} more: nearid-search gallery info --failures")
+
+
+def print_answer(answer: QueryAnswer, *, json: bool) -> None:
+    """Print one answer."""
+    if json:
+        print_json(answer.as_dict())
+        return
+    out = Console()
+    headline = Text.assemble((answer.query, "bold"), "  ", (answer.verdict, _VERDICT_STYLE[answer.verdict]))
+    headline.append(f"  {answer.identity or 'none of these for sure'}")
+    if answer.margin is not None:
+        headline.append(f"  margin {answer.margin:.3f}")
+    if not answer.calibrated:
+        headline.append("  (provisional: not calibrated)", style="dim")
+    out.print(headline)
+    if not answer.matches:
+        out.print("  no image to compare with: the gallery or the filter is empty")
+        return
+    table = Table(show_edge=False, header_style="dim")
+    for heading, justify in (
+        ("rank", "right"),
+        ("identity", "left"),
+        ("score", "right"),
+        ("behind", "right"),
+        ("support", "right"),
+        ("best view", "left"),
+    ):
+        table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for match in answer.matches:
+        behind = f"-{answer.matches[0].score - match.score:.3f}" if match.rank > 1 else ""
+        table.add_row(
+            str(match.rank),
+            Text(match.identity),
+            f"{match.score:.3f}",
+            behind,
+            str(match.support),
+            Text(match.images[0].path),
+        )
+    out.print(table)
+
+
+def print_backbones(backbones: Sequence[BackboneInfo], *, json: bool) -> None:
+    """Print the backbones."""
+    if json:
+        from dataclasses import asdict
+
+        print_json([asdict(backbone) for backbone in backbones])
+        return
+    table = Table(show_edge=False, header_style="dim")
+    for heading in ("name", "usable", "what", "licence"):
+        table.add_column(heading, overflow="fold")
+    for backbone in backbones:
+        usable = Text("yes", style="green") if backbone.usable else Text(f"no: {backbone.reason}", style="yellow")
+        table.add_row(Text(backbone.name), usable, Text(backbone.description), Text(backbone.licence))
+    Console().print(table)
+
+
+def print_gallery_info(info: dict[str, Any], failures: Sequence[Failure] | None, *, json: bool) -> None:
+    """Print what a gallery says about itself."""
+    if json:
+        listed = {} if failures is None else {"failures": [{"path": f.path, "error": f.error} for f in failures]}
+        print_json(info | listed)
+        return
+    table = Table(show_header=False, show_edge=False)
+    for name, value in info.items():
+        table.add_row(Text(name, style="dim"), Text(", ".join(value) if isinstance(value, list) else str(value)))
+    Console().print(table)
+    if failures:
+        Console().print(_failure_table(failures))
+
+
+def print_identities(identities: dict[str, int], *, json: bool) -> None:
+    """Print identities and their number of images."""
+    if json:
+        print_json([{"identity": name, "images": count} for name, count in identities.items()])
+        return
+    table = Table(show_edge=False, header_style="dim")
+    table.add_column("identity", overflow="fold")
+    table.add_column("images", justify="right")
+    for name, count in identities.items():
+        table.add_row(Text(name), str(count))
+    Console().print(table)
+
+
+def _failure_table(failures: Sequence[Failure]) -> Table:
+    table = Table(show_edge=False, header_style="dim", title="not indexed", title_justify="left")
+    table.add_column("file", overflow="fold")
+    table.add_column("reason", overflow="fold")
+    for failure in failures:
+        table.add_row(Text(failure.path), Text(failure.error))
+    return table

@@ -1,0 +1,62 @@
+"""Defaults of every stage, in one place; the command line reads them from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nearid_search.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderConfig:
+    """Which encoder to open.
+
+    Attributes:
+        backbone: a name that ``nearid-search models`` lists.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        dtype: "float32", "bfloat16" or "float16".
+    """
+
+    backbone: str = "dinov2-small"
+    device: str = "auto"
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexConfig:
+    """How a catalogue is indexed.
+
+    Attributes:
+        batch_size: images an encoder call.
+        decoders: threads that read and decode; 0 means one a processor core.
+        write_rows: images a write; a crash loses at most this many.
+        write_seconds: a smaller batch is written after this long.
+        keep_missing: keep images whose files are gone.
+
+    Raises:
+        ConfigError: if a number is out of range.
+    """
+
+    batch_size: int = 8
+    decoders: int = 0
+    write_rows: int = 256
+    write_seconds: float = 5.0
+    keep_missing: bool = False
+
+    def __post_init__(self) -> None:
+        for name, low in (("batch_size", 1), ("decoders", 0), ("write_rows", 1), ("write_seconds", 0)):
+            if getattr(self, name) < low:
+                raise ConfigError(f"{name} must be at least {low}, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueryConfig:
+    """How a query is answered.
+
+    Attributes:
+        k: identities an answer lists.
+        backend: "auto", "exact" or "faiss-flat".
+    """
+
+    k: int = 5
+    backend: str = "auto"

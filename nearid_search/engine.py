@@ -1,0 +1,144 @@
+"""Answer a query: encode it, search, rank identities, judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from nearid_search.config import QueryConfig
+from nearid_search.encoder import IdentityEncoder
+from nearid_search.errors import ConfigError, UnreadableImageError
+from nearid_search.indexer.backend import make_backend
+from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.location import display_path
+from nearid_search.ranking import RankedIdentity, rank_identities
+from nearid_search.records import Failure, IdentityMatch, MatchedImage, QueryAnswer
+from nearid_search.similarity import Embeddings, Rows
+from nearid_search.verdict import provisional_verdict
+
+_VIEWS_SHOWN = 4
+
+
+class SearchEngine:
+    """A gallery in memory and the encoder that made it, ready for queries.
+
+    Args:
+        gallery: the gallery; it is read as it is now.
+        encoder: what encodes the queries.
+        backend: "auto", "exact" or "faiss-flat".
+
+    Raises:
+        ConfigError: if the backend is unknown.
+        GalleryMismatchError: if another encoder made the gallery.
+        MissingExtraError: if the backend is not installed.
+    """
+
+    def __init__(self, gallery: Gallery, encoder: IdentityEncoder, *, backend: str = QueryConfig.backend) -> None:
+        gallery.check_encoder(encoder)
+        self.gallery = gallery
+        self.encoder = encoder
+        table = gallery.store.image_table(["path", "identity"])
+        self._keys: list[str] = table.column("key").to_pylist()
+        self._paths: list[str] = table.column("path").to_pylist()
+        names, codes = np.unique(np.asarray(table.column("identity").to_pylist(), dtype=object), return_inverse=True)
+        self._names: list[str] = names.tolist()
+        self._codes = codes.astype(np.int64)
+        self._backend = make_backend(backend, gallery.store.embeddings(self._keys))
+
+    @classmethod
+    def open(
+        cls, gallery: str | Path | None = None, *, device: str = "auto", backend: str = QueryConfig.backend
+    ) -> SearchEngine:
+        """Open a gallery and the encoder that made it.
+
+        Args:
+            gallery: its folder; by default ``NEARID_GALLERY`` or the nearest ``.nearid``.
+            device: "auto", "cpu", "cuda" or "cuda:N".
+            backend: "auto", "exact" or "faiss-flat".
+
+        Raises:
+            GalleryError: if the gallery is missing, damaged or of another format.
+            WeightsError: if the encoder's weights are missing.
+        """
+        opened = Gallery.open(gallery)
+        return cls(opened, opened.open_encoder(device=device), backend=backend)
+
+    def query(self, image: str | Path, *, k: int = QueryConfig.k, where: str | None = None) -> QueryAnswer:
+        """Say which identity an image shows.
+
+        Args:
+            image: path of the picture.
+            k: identities to list, at least 1.
+            where: SQL condition on the gallery's columns; only images it accepts are searched.
+
+        Raises:
+            ConfigError: if ``k`` is below 1.
+            FilterError: if ``where`` cannot be evaluated.
+            UnreadableImageError: if the picture cannot be read.
+        """
+        embedding = self.encoder.encode([image])
+        return self.answer(embedding, label=str(image), k=k, allowed=self._allowed(where))
+
+    def query_many(
+        self, images: Iterable[str | Path], *, k: int = QueryConfig.k, where: str | None = None
+    ) -> Iterator[QueryAnswer | Failure]:
+        """Answer images one after another; one that cannot be read yields a ``Failure`` and stops nothing.
+
+        Raises:
+            ConfigError: if ``k`` is below 1.
+            FilterError: if ``where`` cannot be evaluated.
+        """
+        allowed = self._allowed(where)
+        for image in images:
+            try:
+                embedding = self.encoder.encode([image])
+            except UnreadableImageError as error:
+                yield Failure(str(image), error.reason)
+            else:
+                yield self.answer(embedding, label=str(image), k=k, allowed=allowed)
+
+    def answer(
+        self, embedding: Embeddings, *, label: str, k: int = QueryConfig.k, allowed: Rows | None = None
+    ) -> QueryAnswer:
+        """Answer an embedding.
+
+        Args:
+            embedding: (1, D) float32 unit row of this gallery's encoder.
+            label: what to call the query in the answer.
+            k: identities to list, at least 1.
+            allowed: (A,) sorted gallery rows to search among; None means all.
+
+        Raises:
+            ConfigError: if ``k`` is below 1.
+            ShapeError: if the embedding has another width.
+        """
+        if k < 1:
+            raise ConfigError(f"k must be at least 1, got {k}")
+        ranked = rank_identities(self._backend, embedding, self._codes, k=k, allowed=allowed)
+        margin = float(ranked[0].scores[0] - ranked[1].scores[0]) if len(ranked) > 1 else None
+        matches = tuple(self._match(place, identity) for place, identity in enumerate(ranked[:k], start=1))
+        verdict = provisional_verdict(matches[0].score if matches else None, margin)
+        return QueryAnswer(
+            query=label,
+            verdict=verdict,
+            identity=matches[0].identity if matches and verdict != "unknown" else None,
+            confidence=None,
+            margin=margin,
+            calibrated=False,
+            matches=matches,
+        )
+
+    def _match(self, rank: int, identity: RankedIdentity) -> IdentityMatch:
+        images = tuple(
+            MatchedImage(display_path(self._paths[row], home=self.gallery.home), float(score), self._keys[row])
+            for row, score in zip(identity.rows[:_VIEWS_SHOWN], identity.scores, strict=False)
+        )
+        return IdentityMatch(rank, self._names[identity.code], images[0].score, len(identity.rows), images)
+
+    def _allowed(self, where: str | None) -> Rows | None:
+        if where is None:
+            return None
+        accepted = set(self.gallery.store.keys_where(where))
+        return np.asarray([row for row, key in enumerate(self._keys) if key in accepted], np.int64)
