@@ -1,7 +1,7 @@
 """The recipe that turns a catalogue into a gallery: survey, read ahead, encode, write, reconcile.
 
-Reading, encoding and writing overlap; a batch is durable once written, and a run that is stopped anywhere goes on where it
-was, because what is done is told from the ledger and the content keys.
+Reading, encoding and writing overlap; a batch is durable once written, and a run that is stopped anywhere goes on
+where it was, because what is done is told from the ledger and the content keys.
 """
 
 from __future__ import annotations

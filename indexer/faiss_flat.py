@@ -16,8 +16,8 @@ _OVERFETCH = 16
 class FaissFlatBackend:
     """Scans every row with FAISS and re-scores the candidates exactly.
 
-    FAISS rounds differently from ``similarity.pair_scores``, so it fetches until the last row lies below the k-th score by
-    more than the rounding error; the cut after re-scoring is then the exact one.
+    FAISS rounds differently from ``similarity.pair_scores``, so it fetches until the last row lies below the k-th
+    score by more than the rounding error; the cut after re-scoring is then the exact one.
 
     Args:
         gallery: (G, D) float32 unit rows; G may be 0.
@@ -62,10 +62,11 @@ class FaissFlatBackend:
         return scores, rows
 
     def _nominate(self, queries: Embeddings, kept: int, searched: int, allowed: Rows | None) -> Rows:
-        options = {}
+        options: dict[str, Any] = {}
+        parameters: Any = self._faiss.SearchParameters
         if allowed is not None:
             selector = self._faiss.IDSelectorBatch(allowed)
-            options["params"] = self._faiss.SearchParameters(sel=selector)
+            options["params"] = parameters(sel=selector)
         slack = rounding_slack(self._gallery.shape[1])
         fetch = min(searched, kept + _OVERFETCH)
         while True:

@@ -90,7 +90,7 @@ class TableLabels:
         unknown = [(path, line) for path, line in self._lines.items() if path not in known]
         if unknown and len(unknown) == len(self._lines):
             raise CatalogueError(
-                f"{self.source}: none of its {len(unknown)} paths is in the catalogue (the first is {unknown[0][0]!r}): "
+                f"{self.source}: none of its {len(unknown)} paths is in the catalogue (first: {unknown[0][0]!r}): "
                 "paths must be relative to the catalogue's folder"
             )
         return unknown

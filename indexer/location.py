@@ -1,7 +1,7 @@
 """Where a gallery is and how it names the files it has seen.
 
-A gallery lives beside the catalogue it describes, as ``.git`` does beside a work tree. Paths below its parent folder are
-kept relative to it, so a folder that is moved or mounted elsewhere keeps its gallery; other paths are absolute.
+A gallery lives beside the catalogue it describes, as ``.git`` does beside a work tree. Paths below its parent folder
+are kept relative to it, so a folder that is moved or mounted elsewhere keeps its gallery; other paths are absolute.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ GALLERY_VARIABLE = "NEARID_GALLERY"
 def locate_gallery(gallery: Path | None = None, *, start: Path | None = None) -> Path:
     """Return the folder of the gallery to use, whether or not it exists yet.
 
-    In order: ``gallery`` itself, the variable ``NEARID_GALLERY``, the nearest ``.nearid`` in ``start`` or a folder above
-    it, and ``.nearid`` in ``start``.
+    In order: ``gallery`` itself, the variable ``NEARID_GALLERY``, the nearest ``.nearid`` in ``start`` or a folder
+    above it, and ``.nearid`` in ``start``.
 
     Args:
         gallery: folder named by the caller.

@@ -1,4 +1,4 @@
-"""One writer at a time: LanceDB lets two handles insert the same new key, so a gallery is locked while it is written."""
+"""One writer at a time: LanceDB lets two handles insert the same new key, so a gallery is locked for writing."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -54,7 +54,7 @@ def read_ahead(
     known: Collection[str],
     threads: int = 0,
     ahead: int = 32,
-) -> Iterator[ReadFile]:
+) -> Generator[ReadFile]:
     """Yield every file read and prepared, in the order given.
 
     Args:

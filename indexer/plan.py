@@ -1,6 +1,7 @@
 """What an indexing run would do, from one stat a file and the ledger; pure bookkeeping, no picture is opened.
 
-The one exception is a new file that has the size of a vanished one: its bytes are hashed to tell a move from a coincidence.
+The one exception is a new file that has the size of a vanished one: its bytes are hashed to tell a move from a
+coincidence.
 """
 
 from __future__ import annotations
@@ -96,7 +97,8 @@ def _find_moves(plan: IndexPlan, content_key: Callable[[str], str | None]) -> No
     gone_by_key = {record.key: record for record in reversed(plan.gone) if record.key and record.error is None}
     still_new = []
     for file in plan.new:
-        record = gone_by_key.pop(content_key(file.path), None) if file.size in gone_sizes else None
+        key = content_key(file.path) if file.size in gone_sizes else None
+        record = gone_by_key.pop(key, None) if key is not None else None
         if record is None:
             still_new.append(file)
         else:

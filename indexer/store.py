@@ -1,9 +1,9 @@
 """The record of truth: two LanceDB tables, one row an image and one row a file.
 
-``images`` holds what a query needs, keyed by the SHA-256 of the picture's bytes. ``files`` is the ledger of every file ever
-looked at, with its size, time and content key (or the reason it cannot be read), so an unchanged catalogue costs one stat
-a file. A batch goes to ``images`` before ``files``: after a crash in between, the next run finds the key already there.
-Neither table is ever written without the gallery's writer lock.
+``images`` holds what a query needs, keyed by the SHA-256 of the picture's bytes. ``files`` is the ledger of every
+file ever looked at, with its size, time and content key (or the reason it cannot be read), so an unchanged catalogue
+costs one stat a file. A batch goes to ``images`` before ``files``: after a crash in between, the next run finds the
+key already there. Neither table is ever written without the gallery's writer lock.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ class GalleryStore:
                 self._images.add_columns(pa.field(field.name, kind))
             elif present[field.name] != kind and not pa.types.is_null(field.type):
                 raise CatalogueError(
-                    f"column {field.name!r} is {present[field.name]} in this gallery, but {kind} in the identities table: "
+                    f"column {field.name!r} is {present[field.name]} here and {kind} in the identities table: "
                     "give the column another name"
                 )
 
@@ -279,7 +279,8 @@ class GalleryStore:
     def compact(self) -> None:
         """Merge small data files when many batches have been written; answers do not change."""
         for table in (self._images, self._files):
-            if table.stats()["fragment_stats"]["num_fragments"] > _COMPACT_ABOVE:
+            statistics: Any = table.stats()
+            if statistics["fragment_stats"]["num_fragments"] > _COMPACT_ABOVE:
                 table.optimize()
 
 
@@ -325,7 +326,7 @@ def _column(values: list[Any], field: pa.Field) -> pa.Array:
         return pa.array(values, type=field.type)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise CatalogueError(
-            f"column {field.name!r} is {field.type} in this gallery and the identities table has other values ({error}): "
+            f"column {field.name!r} is {field.type} in this gallery, the identities table has others ({error}): "
             "give the column another name"
         ) from error
 

@@ -17,8 +17,8 @@
     ├─ UnreadableImageError(OSError)       carries .path and .reason
     └─ WeightsError                        missing file, wrong hash, key, shape or dtype
 
-Each message says what happened with the value, what was expected and what to do. Catch ``NearIDError`` to handle them all;
-each also derives from the builtin a caller would expect.
+Each message says what happened with the value, what was expected and what to do. Catch ``NearIDError`` to handle
+them all; each also derives from the builtin a caller would expect.
 """
 
 

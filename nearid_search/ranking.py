@@ -1,7 +1,8 @@
 """From image hits to ranked identities.
 
-An identity scores as its best view. Hits are fetched until one identity more than asked for is known: no image left out can
-then belong to a better identity, so the order, the margin and the support are exact and do not depend on how far was looked.
+An identity scores as its best view. Hits are fetched until one identity more than asked for is known: no image left
+out can then belong to a better identity, so the order, the margin and the support are exact and do not depend on how
+far was looked.
 """
 
 from __future__ import annotations

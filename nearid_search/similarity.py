@@ -1,9 +1,9 @@
 """Cosine similarity on unit vectors: the exact search that every other search is tested against.
 
-Two decisions live here. A score is always the float64 dot product of two float32 rows, rounded to float32, so the same pair
-has the same score whichever backend found it and whatever else was searched with it. And the fast matrix product only
-nominates candidates: everything within its rounding error of the k-th score is re-scored that way before the cut, so the
-chunk size cannot change an answer.
+Two decisions live here. A score is always the float64 dot product of two float32 rows, rounded to float32, so the
+same pair has the same score whichever backend found it and whatever else was searched with it. And the fast matrix
+product only nominates candidates: everything within its rounding error of the k-th score is re-scored that way
+before the cut, so the chunk size cannot change an answer.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ def unit_rows(vectors: NDArray[np.floating]) -> Embeddings:
     if not usable.all():
         row = int(np.argmin(usable))
         raise ShapeError(f"vectors must have a direction: row {row} has norm {norms[row]}")
-    return (wide / norms[:, None]).astype(np.float32)
+    unit: Embeddings = (wide / norms[:, None]).astype(np.float32)
+    return unit
 
 
 def pair_scores(query: NDArray[np.float32], candidates: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -84,14 +85,15 @@ def pair_scores(query: NDArray[np.float32], candidates: NDArray[np.float32]) -> 
         (N,) float32 in [-1, 1] up to rounding; higher is more alike.
     """
     products = candidates.astype(np.float64) * query.astype(np.float64)
-    return products.sum(axis=1).astype(np.float32)
+    scores: NDArray[np.float32] = products.sum(axis=1).astype(np.float32)
+    return scores
 
 
 def rounding_slack(dim: int) -> float:
     """Bound the error of a float32 dot product of two unit vectors of width ``dim``, summed in any order.
 
-    The classical bound is ``D * u`` with the unit round-off ``u = eps / 2`` (Higham, *Accuracy and Stability of Numerical
-    Algorithms*, section 3.1); doubled because two such scores are compared.
+    The classical bound is ``D * u`` with the unit round-off ``u = eps / 2`` (Higham, *Accuracy and Stability of
+    Numerical Algorithms*, section 3.1); doubled because two such scores are compared.
     """
     return dim * float(np.finfo(np.float32).eps)
 

@@ -1,7 +1,8 @@
 """From a score and a margin to one of three words.
 
-The rule here is provisional: two fixed thresholds, not fitted on any gallery, and every answer says ``calibrated: false``.
-Frozen features score strangers high, so a provisional ``match`` means "clearly nearest", not "probably the same".
+The rule here is provisional: two fixed thresholds, not fitted on any gallery, and every answer says
+``calibrated: false``. Frozen features score strangers high, so a provisional ``match`` means "clearly nearest", not
+"probably the same".
 """
 
 from __future__ import annotations
