@@ -1,0 +1,124 @@
+"""The contract of every search backend, against the slow version in oracles.py."""
+
+from collections.abc import Callable
+
+import numpy as np
+import oracles
+import pytest
+
+from nearid_search.errors import ConfigError, ShapeError
+from nearid_search.indexer.backend import VectorBackend, make_backend
+from nearid_search.similarity import Embeddings, unit_rows
+
+Make = Callable[[Embeddings], VectorBackend]
+
+
+@pytest.fixture(params=["exact", "faiss-flat"])
+def make(request: pytest.FixtureRequest) -> Make:
+    if request.param == "faiss-flat":
+        pytest.importorskip("faiss")
+    return lambda gallery: make_backend(request.param, gallery)
+
+
+def random_rows(seed: int, count: int, dim: int = 16) -> Embeddings:
+    return unit_rows(np.random.default_rng(seed).normal(size=(count, dim)).reshape(count, dim))
+
+
+def crowded_rows(seed: int, count: int, dim: int = 64) -> Embeddings:
+    """Rows that float32 can hardly tell apart, every third of the second half a copy of the first."""
+    rng = np.random.default_rng(seed)
+    rows = unit_rows(rng.normal(size=dim) + 1e-6 * rng.normal(size=(count, dim)))
+    rows[count // 2 :: 3] = rows[0]
+    return rows
+
+
+def assert_agrees(
+    backend: VectorBackend, queries: Embeddings, gallery: Embeddings, *, k: int, allowed: list[int] | None = None
+) -> None:
+    rows_allowed = None if allowed is None else np.array(allowed, np.int64)
+    scores, rows = backend.search(queries, k=k, allowed=rows_allowed)
+    assert (scores.dtype, rows.dtype) == (np.dtype(np.float32), np.dtype(np.int64))
+    assert (scores.tolist(), rows.tolist()) == oracles.top_k(queries, gallery, k=k, allowed=allowed)
+
+
+@pytest.mark.parametrize("k", [1, 7, 100], ids=lambda k: f"k={k}")
+@pytest.mark.parametrize("seed", range(4), ids=lambda seed: f"seed={seed}")
+def test_random_rows(make: Make, seed: int, k: int) -> None:
+    gallery = random_rows(seed, 100)
+    assert_agrees(make(gallery), random_rows(seed + 50, 3), gallery, k=k)
+
+
+@pytest.mark.parametrize("k", [1, 5, 40], ids=lambda k: f"k={k}")
+@pytest.mark.parametrize("seed", range(4), ids=lambda seed: f"seed={seed}")
+def test_near_ties_and_duplicates(make: Make, seed: int, k: int) -> None:
+    gallery = crowded_rows(seed, 120)
+    assert_agrees(make(gallery), gallery[:3], gallery, k=k)
+
+
+def test_more_duplicates_than_any_first_fetch_come_by_row_number(make: Make) -> None:
+    gallery = np.repeat(random_rows(1, 2), 300, axis=0)
+    scores, rows = make(gallery).search(gallery[-1:], k=4)
+    assert rows.tolist() == [[300, 301, 302, 303]]
+    assert_agrees(make(gallery), gallery[-1:], gallery, k=4)
+    assert scores[0, 0] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_negative_scores(make: Make) -> None:
+    gallery = -unit_rows(np.abs(random_rows(2, 30)) + 0.1)
+    query = -gallery[:2]
+    scores, _ = make(gallery).search(query, k=30)
+    assert (scores < 0).all()
+    assert_agrees(make(gallery), query, gallery, k=30)
+
+
+def test_k_above_the_gallery(make: Make) -> None:
+    gallery = random_rows(3, 4)
+    assert make(gallery).search(gallery, k=50)[1].shape == (4, 4)
+    assert_agrees(make(gallery), gallery, gallery, k=50)
+
+
+def test_an_empty_gallery(make: Make) -> None:
+    backend = make(np.empty((0, 16), np.float32))
+    assert backend.num_rows == 0
+    scores, rows = backend.search(random_rows(1, 2), k=5)
+    assert scores.shape == rows.shape == (2, 0)
+
+
+def test_one_row(make: Make) -> None:
+    gallery = random_rows(5, 1)
+    assert make(gallery).num_rows == 1
+    assert_agrees(make(gallery), random_rows(6, 2), gallery, k=3)
+
+
+def test_no_query(make: Make) -> None:
+    scores, rows = make(random_rows(7, 5)).search(np.empty((0, 16), np.float32), k=3)
+    assert scores.shape == rows.shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    "allowed",
+    [[], [4], [0, 1, 2], list(range(0, 60, 2)), list(range(60))],
+    ids=["none", "one", "three", "half", "all"],
+)
+def test_only_allowed_rows(make: Make, allowed: list[int]) -> None:
+    gallery = crowded_rows(8, 60)
+    assert_agrees(make(gallery), gallery[:2], gallery, k=10, allowed=allowed)
+
+
+def test_k_below_one_is_refused(make: Make) -> None:
+    with pytest.raises(ValueError, match="must be at least 1, got 0"):
+        make(random_rows(1, 3)).search(random_rows(1, 1), k=0)
+
+
+def test_another_width_is_refused(make: Make) -> None:
+    with pytest.raises(ShapeError, match=r"queries must be \(N, 16\), got \(1, 8\)"):
+        make(random_rows(1, 3)).search(random_rows(1, 1, 8), k=1)
+
+
+def test_an_unknown_backend_is_refused() -> None:
+    with pytest.raises(ConfigError, match="unknown backend 'annoy': use one of auto, exact, faiss-flat"):
+        make_backend("annoy", random_rows(1, 3))
+
+
+def test_auto_takes_the_exact_backend_for_a_small_gallery() -> None:
+    assert type(make_backend("auto", random_rows(1, 3))).__name__ == "ExactBackend"

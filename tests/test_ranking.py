@@ -1,0 +1,128 @@
+"""Identity ranking against brute force: score every row, group by the best."""
+
+import numpy as np
+import oracles
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from nearid_search.indexer.backend import make_backend
+from nearid_search.ranking import RankedIdentity, group_hits, rank_identities
+from nearid_search.similarity import Embeddings, unit_rows
+
+Plain = list[tuple[int, list[int], list[float]]]
+
+
+def rank_slowly(
+    query: Embeddings, gallery: Embeddings, codes: NDArray[np.int64], *, k: int, allowed: list[int] | None = None
+) -> Plain:
+    """Identities by best view, ties by row; each with its views that stand before the next listed identity."""
+    (scores,), (rows,) = oracles.top_k(query, gallery, k=len(gallery), allowed=allowed)
+    order: list[int] = []
+    for row in rows:
+        if codes[row] not in order:
+            order.append(int(codes[row]))
+    ranked: Plain = []
+    for place, code in enumerate(order[:k]):
+        later = set(order[place + 1 :])
+        views = []
+        for row, value in zip(rows, scores, strict=True):
+            if int(codes[row]) in later:
+                break
+            if codes[row] == code:
+                views.append((row, value))
+        ranked.append((code, [row for row, _ in views], [value for _, value in views]))
+    return ranked
+
+
+def plain(ranked: list[RankedIdentity]) -> Plain:
+    return [(identity.code, identity.rows.tolist(), identity.scores.tolist()) for identity in ranked]
+
+
+def assert_agrees(
+    query: Embeddings,
+    gallery: Embeddings,
+    codes: NDArray[np.int64],
+    *,
+    k: int,
+    allowed: list[int] | None = None,
+    backend: str = "exact",
+) -> None:
+    rows_allowed = None if allowed is None else np.array(allowed, np.int64)
+    ranked = rank_identities(make_backend(backend, gallery), query, codes, k=k, allowed=rows_allowed)
+    wanted = rank_slowly(query, gallery, codes, k=k + 1, allowed=allowed)
+    found = plain(ranked)
+    assert found[:k] == wanted[:k]
+    # The identity past k exists for the margin alone: its leading view must be right, its support need not be complete.
+    assert [(code, rows[0], scores[0]) for code, rows, scores in found[k:]] == [
+        (code, rows[0], scores[0]) for code, rows, scores in wanted[k:]
+    ]
+
+
+def random_rows(rng: np.random.Generator, count: int, dim: int = 8) -> Embeddings:
+    return unit_rows(rng.normal(size=(count, dim)))
+
+
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    size=st.integers(1, 80),
+    num_identities=st.integers(1, 20),
+    k=st.integers(1, 12),
+    distinct=st.integers(1, 40),
+    part=st.floats(0.05, 1),
+)
+def test_agrees_with_brute_force(seed: int, size: int, num_identities: int, k: int, distinct: int, part: float) -> None:
+    rng = np.random.default_rng(seed)
+    # Rows drawn from few distinct ones: ties within and between identities.
+    gallery = random_rows(rng, distinct)[rng.integers(0, distinct, size)]
+    codes = rng.integers(0, num_identities, size)
+    allowed = np.flatnonzero(rng.random(size) < part).tolist()
+    query = random_rows(rng, 1)
+    assert_agrees(query, gallery, codes, k=k)
+    assert_agrees(query, gallery, codes, k=k, allowed=allowed)
+
+
+@pytest.mark.parametrize("backend", ["exact", "faiss-flat"])
+@pytest.mark.parametrize("k", [1, 3, 10], ids=lambda k: f"k={k}")
+def test_hundreds_of_views_of_one_identity_hide_no_other(backend: str, k: int) -> None:
+    rng = np.random.default_rng(k)
+    query = random_rows(rng, 1)
+    near = unit_rows(query + 0.01 * rng.normal(size=(700, 8)))
+    gallery = np.concatenate([near, random_rows(rng, 60)])
+    codes = np.concatenate([np.zeros(700, np.int64), 1 + np.arange(60) // 3])
+    order = rng.permutation(len(gallery))
+    gallery, codes = np.ascontiguousarray(gallery[order]), codes[order]
+    ranked = rank_identities(make_backend(backend, gallery), query, codes, k=k)
+    assert len(ranked[0].rows) == 700
+    assert len(ranked) == k + 1
+    assert_agrees(query, gallery, codes, k=k, backend=backend)
+
+
+def test_hundreds_of_equal_views_keep_row_order() -> None:
+    gallery = np.repeat(random_rows(np.random.default_rng(1), 1), 400, axis=0)
+    codes = np.array([7] * 300 + [3] * 100)
+    ranked = rank_identities(make_backend("exact", gallery), gallery[:1], codes, k=1)
+    assert [identity.code for identity in ranked] == [7, 3]
+    assert ranked[0].rows.tolist() == list(range(300))
+
+
+def test_fewer_identities_than_wanted() -> None:
+    rng = np.random.default_rng(2)
+    gallery = random_rows(rng, 50)
+    assert_agrees(gallery[:1], gallery, np.zeros(50, np.int64), k=5)
+    assert len(rank_identities(make_backend("exact", gallery), gallery[:1], np.zeros(50, np.int64), k=5)) == 1
+
+
+def test_nothing_to_rank() -> None:
+    query = random_rows(np.random.default_rng(3), 1)
+    nothing = np.empty(0, np.int64)
+    assert rank_identities(make_backend("exact", query[:0]), query, nothing, k=3) == []
+    assert rank_identities(make_backend("exact", query), query, np.zeros(1, np.int64), k=3, allowed=nothing) == []
+    assert group_hits(np.empty(0, np.float32), nothing, nothing, k=3) == []
+
+
+def test_k_below_one_is_refused() -> None:
+    query = random_rows(np.random.default_rng(4), 1)
+    with pytest.raises(ValueError, match="k must be at least 1, got 0"):
+        rank_identities(make_backend("exact", query), query, np.zeros(1, np.int64), k=0)
