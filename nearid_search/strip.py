@@ -34,7 +34,7 @@ def write_strip(path: Path, answers: Sequence[QueryAnswer], gallery: Gallery) ->
     keys = {image.key for answer in answers for match in answer.matches for image in match.images}
     thumbnails = {key: _data_uri(jpeg) for key, jpeg in gallery.store.thumbnails(keys).items()}
     queries = [_data_uri(_query_thumbnail(Path(answer.query))) for answer in answers]
-    template = (files("nearid_search") / "templates" / "strip.html").read_text(encoding="utf-8")
+    template = (files("nearid_search") / "strip.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     page = environment.from_string(template).render(
         shown=list(zip(answers, queries, strict=True)),

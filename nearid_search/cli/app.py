@@ -9,7 +9,6 @@ import os
 import sys
 from typing import Annotated
 
-import click
 import typer
 
 from nearid_search import __version__
@@ -68,10 +67,11 @@ def run(arguments: list[str]) -> int:
             raise
         _print_error(str(error))
         return 1
-    except click.ClickException as error:
-        error.show()
+    except typer.TyperException as error:
+        # Usage errors know their command and print its usage line; the base class does not.
+        getattr(error, "show", lambda: _print_error(str(error)))()
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         _print_error("interrupted")
         return 130
     except BrokenPipeError:
