@@ -68,8 +68,11 @@ def run(arguments: list[str]) -> int:
         _print_error(str(error))
         return 1
     except typer.TyperException as error:
-        # Usage errors know their command and print its usage line; the base class does not.
-        getattr(error, "show", lambda: _print_error(str(error)))()
+        show = getattr(error, "show", None)  # usage errors know their command and print its usage line
+        if show is not None:
+            show()
+        else:
+            _print_error(str(error))
         return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         _print_error("interrupted")
