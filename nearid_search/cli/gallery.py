@@ -8,7 +8,7 @@ import typer
 
 from nearid_search.cli.options import GalleryOption, JsonOption
 
-app = typer.Typer(help="Look at a gallery.", no_args_is_help=True)
+app = typer.Typer(help="Look at a gallery.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command()
