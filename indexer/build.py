@@ -10,8 +10,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,8 +24,9 @@ from nearid_search.indexer.lock import writer_lock
 from nearid_search.indexer.manifest import MANIFEST_NAME, read_manifest
 from nearid_search.indexer.pipeline import ReadFile, read_ahead
 from nearid_search.indexer.reconcile import reconcile_images
-from nearid_search.indexer.store import FileRecord, GalleryStore, ImageRow
+from nearid_search.indexer.store import FileRecord, ImageRow
 from nearid_search.indexer.survey import Survey, survey_catalogue
+from nearid_search.indexer.writer import BatchWriter, Pending
 from nearid_search.records import Failure, IndexReport
 
 
@@ -102,14 +102,6 @@ def index_catalogue(
             raise GalleryWriteError(f"cannot write the gallery {folder}: {error}") from error
 
 
-@dataclass
-class _Pending:
-    """A batch on its way to the tables."""
-
-    images: list[ImageRow] = field(default_factory=list)
-    files: list[FileRecord] = field(default_factory=list)
-
-
 class _Run:
     """One indexing run; holds the counts that the report is made of."""
 
@@ -165,9 +157,9 @@ class _Run:
         to_read = self.survey.plan.to_read
         begun = time.perf_counter()
         batch: list[ReadFile] = []
-        pending = _Pending()
+        pending = Pending()
         done = failed = 0
-        with _Writer(self.gallery.store, encoder.fingerprint, set(self.survey.ledger)) as writer:
+        with BatchWriter(self.gallery.store, encoder.fingerprint, set(self.survey.ledger)) as writer:
             source = read_ahead(
                 to_read,
                 self.survey.catalogue,
@@ -190,7 +182,7 @@ class _Run:
                         self._enter(item, pending)
                     if len(pending.files) >= self.config.write_rows or writer.idle_seconds > self.config.write_seconds:
                         writer.write(pending)
-                        pending = _Pending()
+                        pending = Pending()
                     if self.on_progress is not None:
                         self.on_progress(Progress(done, len(to_read), failed))
                 self._encode(batch, pending)
@@ -200,7 +192,7 @@ class _Run:
                 writer.write(pending)
         self.encode_seconds = time.perf_counter() - begun
 
-    def _encode(self, batch: list[ReadFile], pending: _Pending) -> None:
+    def _encode(self, batch: list[ReadFile], pending: Pending) -> None:
         if not batch:
             return
         embeddings = _required(self.encoder).encode_prepared(
@@ -225,7 +217,7 @@ class _Run:
             self.added.add(item.key)
             self._enter(item, pending)
 
-    def _enter(self, item: ReadFile, pending: _Pending) -> None:
+    def _enter(self, item: ReadFile, pending: Pending) -> None:
         """Put a file into the ledger; one that has become unreadable keeps the content it had."""
         path = self.survey.stored(item.file.path)
         before = self.survey.ledger.get(path)
@@ -237,7 +229,8 @@ class _Run:
     def _report(self, started: float, relabelled: frozenset[str], removed: frozenset[str]) -> IndexReport:
         plan, stored = self.survey.plan, self.survey.stored
         replaced = {record.key for _, record in plan.changed}
-        renewed = {self.files[stored(file.path)].key for file, record in plan.changed} - replaced
+        # Only a content that took another's place is an update; beside a duplicate or after damage it is a new image.
+        renewed = {self.files[stored(file.path)].key for file, record in plan.changed if record.key in removed}
         present = [self.files[stored(file.path)] for file in self.survey.scan.files]
         readable = [record.key for record in present if record.error is None]
         failures = [
@@ -260,44 +253,6 @@ class _Run:
             images_per_second=len(self.added) / self.encode_seconds if self.added else 0.0,
             failures=(*failures, *self.survey.scan.failures, *self.survey.missing),
         )
-
-
-class _Writer:
-    """Writes one batch while the next is encoded; a failed write surfaces at the next call."""
-
-    def __init__(self, store: GalleryStore, fingerprint: str, known: set[str]) -> None:
-        self._store = store
-        self._fingerprint = fingerprint
-        self._known = known
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="write")
-        self._last: Future[None] | None = None
-        self._since = time.perf_counter()
-
-    @property
-    def idle_seconds(self) -> float:
-        """Seconds since the last batch was handed over."""
-        return time.perf_counter() - self._since
-
-    def __enter__(self) -> _Writer:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pool.shutdown(wait=True)
-        if self._last is not None:
-            self._last.result()
-
-    def write(self, pending: _Pending) -> None:
-        """Hand a batch over, after the one before it is durable."""
-        if self._last is not None:
-            self._last.result()
-        self._since = time.perf_counter()
-        self._last = self._pool.submit(self._write, pending)
-
-    def _write(self, pending: _Pending) -> None:
-        if pending.images:
-            self._store.add_images(pending.images, encoder=self._fingerprint)
-        if pending.files:
-            self._store.record_files(pending.files, known=self._known)
 
 
 def _required(encoder: IdentityEncoder | None) -> IdentityEncoder:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.errors import CatalogueError, FilterError, GalleryCorruptError
+from nearid_search.indexer.schema import files_schema, images_schema, typed_column
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,7 +104,7 @@ class GalleryStore:
         import lancedb
 
         database = lancedb.connect(str(gallery_dir / "tables"))
-        for name, schema in (("images", _images_schema(dim)), ("files", _files_schema())):
+        for name, schema in (("images", images_schema(dim)), ("files", files_schema())):
             database.create_table(name, schema=schema, exist_ok=True)
         return cls(gallery_dir)
 
@@ -115,7 +116,7 @@ class GalleryStore:
     @property
     def metadata_fields(self) -> tuple[pa.Field, ...]:
         """Columns of the images table that came from identities tables."""
-        own = set(_images_schema(1).names)
+        own = set(images_schema(1).names)
         return tuple(field for field in self._images.schema if field.name not in own)
 
     def num_images(self) -> int:
@@ -224,7 +225,7 @@ class GalleryStore:
         arrays = [
             pa.FixedSizeListArray.from_arrays(pa.array(flat), field.type.list_size)
             if field.name == "embedding"
-            else _column(values[field.name], field)
+            else typed_column(values[field.name], field)
             for field in schema
         ]
         self._images.add(pa.record_batch(arrays, schema=schema))
@@ -244,7 +245,7 @@ class GalleryStore:
             return
         fields = [self._images.schema.field(name) for name in rows[0]]
         table = pa.table(
-            [_column([row[field.name] for row in rows], field) for field in fields], schema=pa.schema(fields)
+            [typed_column([row[field.name] for row in rows], field) for field in fields], schema=pa.schema(fields)
         )
         self._images.merge_insert("key").when_matched_update_all().execute(table)
 
@@ -258,7 +259,7 @@ class GalleryStore:
         import pyarrow as pa
 
         known = set(known)
-        schema = _files_schema()
+        schema = files_schema()
         for chosen, replaces in (
             ([r for r in records if r.path not in known], False),
             ([r for r in records if r.path in known], True),
@@ -285,50 +286,6 @@ class GalleryStore:
 
 
 _FROM_ROW = ("key", "path", "identity", "width", "height", "thumbnail")
-
-
-def _images_schema(dim: int) -> pa.Schema:
-    import pyarrow as pa
-
-    return pa.schema(
-        [
-            pa.field("key", pa.string(), nullable=False),
-            pa.field("path", pa.string()),
-            pa.field("identity", pa.string()),
-            pa.field("embedding", pa.list_(pa.float32(), dim)),
-            pa.field("width", pa.int32()),
-            pa.field("height", pa.int32()),
-            pa.field("thumbnail", pa.binary()),
-            pa.field("encoder", pa.string()),
-            pa.field("indexed_at", pa.timestamp("us", tz="UTC")),
-        ]
-    )
-
-
-def _files_schema() -> pa.Schema:
-    import pyarrow as pa
-
-    return pa.schema(
-        [
-            pa.field("path", pa.string(), nullable=False),
-            pa.field("size", pa.int64()),
-            pa.field("mtime_ns", pa.int64()),
-            pa.field("key", pa.string()),
-            pa.field("error", pa.string()),
-        ]
-    )
-
-
-def _column(values: list[Any], field: pa.Field) -> pa.Array:
-    import pyarrow as pa
-
-    try:
-        return pa.array(values, type=field.type)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise CatalogueError(
-            f"column {field.name!r} is {field.type} in this gallery, the identities table has others ({error}): "
-            "give the column another name"
-        ) from error
 
 
 def _any_of(column: str, values: Sequence[str]) -> str:
