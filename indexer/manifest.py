@@ -94,7 +94,7 @@ def read_manifest(gallery_dir: Path) -> Manifest | None:
     path = gallery_dir / MANIFEST_NAME
     try:
         document = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (ValueError, OSError) as error:
         raise GalleryCorruptError(

@@ -82,6 +82,8 @@ def run(arguments: list[str]) -> int:
         # The reader has gone, as in `| head`: not an error. stdout is replaced so that the exit does not trip over it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    if code == 130:  # Typer turns an interrupt inside a command into this code
+        _print_error("interrupted")
     return code if isinstance(code, int) else 0
 
 

@@ -68,7 +68,9 @@ class IndexProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        # Stopping a bar that never ran prints an empty line.
+        if self._bar.live.is_started:
+            self._bar.stop()
 
     def show_plan(self, survey: Survey) -> None:
         """Print the plan; start the bar if there is something to read."""
