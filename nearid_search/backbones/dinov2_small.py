@@ -107,7 +107,12 @@ class OnnxDinov2Small:
         self._spec = make_spec("float32")
         outputs = [layer_output(layer) for layer in LAYERS]
         graph = cut_graph(onnx.load(path), _INPUT, outputs)
-        self._session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        # Threads that wait by spinning would take the cores from the ones that decode the next pictures.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._session = onnxruntime.InferenceSession(
+            graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
         self._outputs = outputs
 
     @property
