@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeCatalogue, draw
+from catalogues import MakeCatalogue, draw
 
 from nearid_search.cli.app import run
 from nearid_search.cli.index import index as index_command

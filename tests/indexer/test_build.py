@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MakeCatalogue, draw
+from catalogues import MakeCatalogue, draw
 
 from nearid_search.config import IndexConfig
 from nearid_search.encoder import IdentityEncoder

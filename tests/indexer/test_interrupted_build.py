@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import draw
+from catalogues import draw
 
 from nearid_search.config import IndexConfig
 from nearid_search.encoder import IdentityEncoder
