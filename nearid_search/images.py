@@ -111,7 +111,7 @@ def encode_thumbnail(pixels: NDArray[np.uint8], *, side: int = 256) -> bytes:
     if side < 1:
         raise ValueError(f"side must be 1 or more pixels, got {side}")
     image = Image.fromarray(pixels)
-    image.thumbnail((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0)
+    image.thumbnail((side, side), Image.Resampling.BILINEAR, reducing_gap=1.0)
     buffer = BytesIO()
     image.save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
