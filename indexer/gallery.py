@@ -11,7 +11,14 @@ from nearid_search import __version__
 from nearid_search.config import EncoderConfig
 from nearid_search.errors import GalleryMismatchError
 from nearid_search.indexer.location import locate_gallery, require_gallery
-from nearid_search.indexer.manifest import EncoderRecord, Manifest, read_manifest, write_manifest
+from nearid_search.indexer.manifest import (
+    MANIFEST_NAME,
+    TABLES_NAME,
+    EncoderRecord,
+    Manifest,
+    read_manifest,
+    write_manifest,
+)
 from nearid_search.indexer.store import GalleryStore
 from nearid_search.records import Failure
 
@@ -26,19 +33,24 @@ class Gallery:
         folder: absolute path of the gallery's folder.
         manifest: what the gallery says about itself.
         store: its tables.
+        manifest_name: file the manifest is kept in; another one for a draft (see ``indexer.rebuild``).
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, store: GalleryStore) -> None:
+    def __init__(
+        self, folder: Path, manifest: Manifest, store: GalleryStore, *, manifest_name: str = MANIFEST_NAME
+    ) -> None:
         self.folder = folder
         self.manifest = manifest
         self.store = store
+        self._manifest_name = manifest_name
 
     @classmethod
-    def open(cls, gallery: str | Path | None = None) -> Gallery:
+    def open(cls, gallery: str | Path | None = None, *, manifest_name: str = MANIFEST_NAME) -> Gallery:
         """Open an existing gallery.
 
         Args:
             gallery: its folder; by default ``NEARID_GALLERY`` or the nearest ``.nearid``.
+            manifest_name: file its manifest is kept in.
 
         Raises:
             GalleryNotFoundError: if there is none.
@@ -46,14 +58,28 @@ class Gallery:
             GalleryMismatchError: if a later version wrote it.
         """
         folder = locate_gallery(Path(gallery) if gallery is not None else None)
-        manifest = read_manifest(folder)
+        manifest = read_manifest(folder, name=manifest_name)
         require_gallery(folder, exists=manifest is not None)
         assert manifest is not None  # noqa: S101  (require_gallery has raised)
-        return cls(folder, manifest, GalleryStore(folder))
+        return cls(folder, manifest, GalleryStore(folder / manifest.tables), manifest_name=manifest_name)
 
     @classmethod
-    def create(cls, folder: Path, encoder: IdentityEncoder) -> Gallery:
-        """Make an empty gallery for an encoder; the caller holds the writer lock."""
+    def create(
+        cls,
+        folder: Path,
+        encoder: IdentityEncoder,
+        *,
+        manifest_name: str = MANIFEST_NAME,
+        tables: str = TABLES_NAME,
+    ) -> Gallery:
+        """Make an empty gallery for an encoder; the caller holds the writer lock.
+
+        Args:
+            folder: where; made if missing.
+            encoder: what will make its embeddings.
+            manifest_name: file to keep the manifest in.
+            tables: name of the folder for its tables.
+        """
         record = EncoderRecord(
             fingerprint=encoder.fingerprint,
             backbone=encoder.source,
@@ -62,10 +88,10 @@ class Gallery:
             details=encoder.backbone.spec.as_dict(),
         )
         created = datetime.now(UTC).isoformat(timespec="seconds")
-        manifest = Manifest(encoder=record, created_at=created, made_by=__version__)
-        store = GalleryStore.create(folder, dim=encoder.dim)
-        write_manifest(folder, manifest)
-        return cls(folder, manifest, store)
+        manifest = Manifest(encoder=record, created_at=created, made_by=__version__, tables=tables)
+        store = GalleryStore.create(folder / tables, dim=encoder.dim)
+        write_manifest(folder, manifest, name=manifest_name)
+        return cls(folder, manifest, store, manifest_name=manifest_name)
 
     @property
     def home(self) -> Path:
@@ -106,7 +132,7 @@ class Gallery:
         """Note in the manifest which catalogue was indexed and with which identities table."""
         if self.manifest.catalogues.get(stored, "") != identities:
             self.manifest = self.manifest.with_catalogue(stored, identities)
-            write_manifest(self.folder, self.manifest)
+            write_manifest(self.folder, self.manifest, name=self._manifest_name)
 
     def failures(self) -> list[Failure]:
         """Return the files that cannot be indexed, by stored path."""
@@ -150,7 +176,7 @@ def find_encoder_config(
         backbone: a backbone's name, or None.
         dtype: "float32", "bfloat16", "float16" or None.
         device: "auto", "cpu", "cuda" or "cuda:N".
-        fresh: whether the gallery is about to be emptied.
+        fresh: whether the gallery is about to be made anew.
 
     Raises:
         GalleryCorruptError: if the gallery's manifest is damaged.

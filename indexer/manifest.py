@@ -16,6 +16,8 @@ from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, Gall
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
+DRAFT_NAME = "draft.json"
+TABLES_NAME = "tables"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,7 @@ class Manifest:
         created_at: ISO 8601 time in UTC.
         made_by: version of this library that created it.
         catalogues: stored path of each catalogue indexed into it -> absolute path of its identities table, or None.
+        tables: name of the folder of its tables, beside the manifest.
         format_version: layout of the gallery on disk.
     """
 
@@ -53,6 +56,7 @@ class Manifest:
     created_at: str
     made_by: str
     catalogues: dict[str, str | None] = field(default_factory=dict)
+    tables: str = TABLES_NAME
     format_version: int = FORMAT_VERSION
 
     def with_catalogue(self, stored: str, identities: str | None) -> Manifest:
@@ -60,15 +64,20 @@ class Manifest:
         return replace(self, catalogues={**self.catalogues, stored: identities})
 
 
-def write_manifest(gallery_dir: Path, manifest: Manifest) -> None:
-    """Write the manifest so that a crash leaves the old one or the new one, never half of one.
+def write_manifest(gallery_dir: Path, manifest: Manifest, *, name: str = MANIFEST_NAME) -> None:
+    """Write a manifest so that a crash leaves the old one or the new one, never half of one.
+
+    Args:
+        gallery_dir: the gallery's folder.
+        manifest: what to write.
+        name: the file, ``MANIFEST_NAME`` or ``DRAFT_NAME``.
 
     Raises:
         GalleryWriteError: if the folder cannot be written.
     """
     content = asdict(manifest)
     document = {"sha256": _digest(content), **content}
-    path = gallery_dir / MANIFEST_NAME
+    path = gallery_dir / name
     temporary = path.with_suffix(".tmp")
     try:
         with temporary.open("w", encoding="utf-8") as file:
@@ -76,22 +85,35 @@ def write_manifest(gallery_dir: Path, manifest: Manifest) -> None:
             file.write("\n")
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
-        folder = os.open(gallery_dir, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
+        _rename(temporary, path)
     except OSError as error:
         raise GalleryWriteError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def read_manifest(gallery_dir: Path) -> Manifest | None:
-    """Read the manifest, or return None if there is none.
+def publish_manifest(gallery_dir: Path) -> None:
+    """Put the draft's manifest in force, in one rename.
+
+    Raises:
+        GalleryWriteError: if the folder cannot be written.
+    """
+    try:
+        _rename(gallery_dir / DRAFT_NAME, gallery_dir / MANIFEST_NAME)
+    except OSError as error:
+        raise GalleryWriteError(f"cannot write {gallery_dir / MANIFEST_NAME}: {error.strerror or error}") from error
+
+
+def read_manifest(gallery_dir: Path, *, name: str = MANIFEST_NAME) -> Manifest | None:
+    """Read a manifest, or return None if there is none.
+
+    Args:
+        gallery_dir: the gallery's folder.
+        name: the file, ``MANIFEST_NAME`` or ``DRAFT_NAME``.
 
     Raises:
         GalleryCorruptError: if it is not what was written.
         GalleryMismatchError: if a later version of this library wrote it.
     """
-    path = gallery_dir / MANIFEST_NAME
+    path = gallery_dir / name
     try:
         document = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
@@ -109,7 +131,20 @@ def read_manifest(gallery_dir: Path) -> Manifest | None:
             "upgrade nearid-search or index again with --rebuild"
         )
     encoder = EncoderRecord(**document.pop("encoder"))
-    return Manifest(encoder=encoder, **document)
+    manifest = Manifest(encoder=encoder, **document)
+    if not manifest.tables.startswith(TABLES_NAME) or Path(manifest.tables).name != manifest.tables:
+        raise GalleryCorruptError(f"{path} names the tables {manifest.tables!r}, which is outside the gallery")
+    return manifest
+
+
+def _rename(source: Path, target: Path) -> None:
+    """Rename and wait until the folder's new content is on disk."""
+    source.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def _digest(content: dict[str, Any]) -> str:

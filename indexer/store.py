@@ -77,36 +77,36 @@ class GalleryStore:
     """The two tables of one gallery.
 
     Args:
-        gallery_dir: folder of the gallery, holding the tables.
+        tables_dir: folder that holds the tables.
     """
 
-    def __init__(self, gallery_dir: Path) -> None:
+    def __init__(self, tables_dir: Path) -> None:
         import lancedb
 
-        self._database = lancedb.connect(str(gallery_dir / "tables"))
+        self._database = lancedb.connect(str(tables_dir))
         try:
             self._images = self._database.open_table("images")
             self._files = self._database.open_table("files")
         except (ValueError, FileNotFoundError, RuntimeError, OSError) as error:
             reason = str(error).splitlines()[0]
             raise GalleryCorruptError(
-                f"the tables in {gallery_dir} cannot be opened ({reason}): index again with --rebuild"
+                f"the tables in {tables_dir} cannot be opened ({reason}): index again with --rebuild"
             ) from error
 
     @classmethod
-    def create(cls, gallery_dir: Path, *, dim: int) -> GalleryStore:
+    def create(cls, tables_dir: Path, *, dim: int) -> GalleryStore:
         """Make the empty tables, keeping those that are already there.
 
         Args:
-            gallery_dir: folder of the gallery.
+            tables_dir: folder for the tables.
             dim: width of an embedding.
         """
         import lancedb
 
-        database = lancedb.connect(str(gallery_dir / "tables"))
+        database = lancedb.connect(str(tables_dir))
         for name, schema in (("images", images_schema(dim)), ("files", files_schema())):
             database.create_table(name, schema=schema, exist_ok=True)
-        return cls(gallery_dir)
+        return cls(tables_dir)
 
     @property
     def version(self) -> int:

@@ -39,7 +39,7 @@ HEAVY = {
     "safetensors",
 }
 # Parts of building a gallery: above the gallery although they sit beside it.
-BUILD_PARTS = ("indexer.pipeline", "indexer.plan", "indexer.reconcile", "indexer.survey")
+BUILD_PARTS = ("indexer.pipeline", "indexer.plan", "indexer.reconcile", "indexer.run", "indexer.survey")
 RANKS |= dict.fromkeys(BUILD_PARTS, RANKS["indexer.build"])
 
 

@@ -28,7 +28,9 @@ def index(
     keep_missing: Annotated[
         bool, typer.Option("--keep-missing", help="Keep images whose files are gone.")
     ] = IndexConfig.keep_missing,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Empty the gallery first.")] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Make the gallery anew; the old one answers until that is done.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     json: JsonOption = False,
 ) -> None:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nearid_search.backbones.registry import BackboneInfo
-from nearid_search.indexer.build import Progress as IndexState
+from nearid_search.indexer.run import Progress as IndexState
 from nearid_search.indexer.survey import Survey
 from nearid_search.records import Failure, IndexReport, QueryAnswer
 

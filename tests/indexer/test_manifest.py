@@ -90,6 +90,13 @@ def test_a_later_format_is_refused_by_number(tmp_path: Path) -> None:
         read_manifest(tmp_path)
 
 
+@pytest.mark.parametrize("tables", ["../tables", "tables/../..", "/tables", "elsewhere", ""])
+def test_tables_outside_the_gallery_are_refused(tmp_path: Path, tables: str) -> None:
+    write_manifest(tmp_path, Manifest(encoder=ENCODER, created_at="2030-01-01T00:00:00", made_by="9", tables=tables))
+    with pytest.raises(GalleryCorruptError, match="outside the gallery"):
+        read_manifest(tmp_path)
+
+
 def test_the_file_is_for_people_too(tmp_path: Path) -> None:
     write_manifest(tmp_path, MANIFEST)
     document = json.loads((tmp_path / MANIFEST_NAME).read_text())
