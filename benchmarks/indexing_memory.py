@@ -1,6 +1,7 @@
 """Does the memory of an indexing run grow with the catalogue?
 
-Indexes generated small pictures in a fresh process for each size and reads that process's peak resident memory.
+Indexes generated small pictures with ``nearid-search index``, each size in a fresh process, and reads that process's
+peak resident memory.
 
     python benchmarks/indexing_memory.py --sizes 1000 10000 --repeats 1
 """
@@ -8,6 +9,7 @@ Indexes generated small pictures in a fresh process for each size and reads that
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,14 +19,10 @@ import numpy as np
 from PIL import Image
 from record import load_average, summarize, write_result
 
+from nearid_search.indexer.gallery import Gallery
+
 SIDE = 64  # pixels
 PER_IDENTITY = 10
-_INDEX_AND_PRINT_PEAK = """
-import resource, sys
-from nearid_search.indexer.build import index_catalogue
-report = index_catalogue(sys.argv[1], gallery=sys.argv[2])
-print(report.added, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-"""
 
 
 def main() -> None:
@@ -53,10 +51,14 @@ def _make_catalogue(catalogue: Path, num_images: int) -> None:
 
 
 def _peak_mib(home: Path, num_images: int, repeat: int) -> float:
-    command = [sys.executable, "-c", _INDEX_AND_PRINT_PEAK, str(home / "catalog"), str(home / f"gallery-{repeat}")]
-    added, peak = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    assert int(added) == num_images, f"{added} of {num_images} indexed"
-    return float(peak)
+    gallery = home / f"gallery-{repeat}"
+    program = [sys.executable, "-m", "nearid_search", "index", str(home / "catalog"), "--gallery", str(gallery)]
+    process = subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0, f"indexing ended with status {status}"
+    found = Gallery.open(gallery).store.num_images()
+    assert found == num_images, f"{found} of {num_images} indexed"
+    return usage.ru_maxrss / 1024
 
 
 if __name__ == "__main__":

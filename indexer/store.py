@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _DELETE_CHUNK = 2_000
-_COMPACT_ABOVE = 16  # data files; each written batch makes one
+# Data files; each written batch makes one. Reading 160 takes as long as reading one, and merging rewrites them all.
+_COMPACT_ABOVE = 128
 
 
 class FileRecord(NamedTuple):

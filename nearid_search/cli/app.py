@@ -47,8 +47,10 @@ def _root(
 
 def main() -> None:
     """Run the command line and exit."""
-    # Lance's own log lines would interleave with ours; a variable the user has set stands.
+    # Lance's own log lines would interleave with ours; merging data files would take more memory the more there are.
+    # Variables the user has set stand.
     os.environ.setdefault("LANCE_LOG", "error")
+    os.environ.setdefault("LANCE_DEFAULT_FRAGMENT_READAHEAD", "1")
     sys.exit(run(sys.argv[1:]))
 
 

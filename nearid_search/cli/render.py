@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +22,7 @@ from nearid_search.records import Failure, IndexReport, QueryAnswer
 
 _VERDICT_STYLE = {"match": "bold green", "ambiguous": "bold yellow", "unknown": "bold red"}
 _FAILURES_SHOWN = 20
+_WIDEST = 10_000  # characters
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401  (anything JSON can hold)
@@ -147,7 +149,7 @@ def print_index_report(report: IndexReport, *, json: bool) -> None:
         )
     )
     if report.failures:
-        Console(stderr=True).print(_failure_table(report.failures[:_FAILURES_SHOWN]))
+        _print_whole(_failure_table(report.failures[:_FAILURES_SHOWN]), stderr=True)
     if len(report.failures) > _FAILURES_SHOWN:
         note(f"and {len(report.failures) - _FAILURES_SHOWN} more: nearid-search gallery info --failures")
 
@@ -157,7 +159,7 @@ def print_answer(answer: QueryAnswer, *, json: bool) -> None:
     if json:
         print_json(answer.as_dict())
         return
-    out = Console()
+    out = Console(soft_wrap=True)
     headline = Text.assemble((answer.query, "bold"), "  ", (answer.verdict, _VERDICT_STYLE[answer.verdict]))
     headline.append(f"  {answer.identity or 'none of these for sure'}")
     if answer.margin is not None:
@@ -188,7 +190,7 @@ def print_answer(answer: QueryAnswer, *, json: bool) -> None:
             str(match.support),
             Text(match.images[0].path),
         )
-    out.print(table)
+    _print_whole(table)
 
 
 def print_backbones(backbones: Sequence[BackboneInfo], *, json: bool) -> None:
@@ -216,9 +218,9 @@ def print_gallery_info(info: dict[str, Any], failures: Sequence[Failure] | None,
     table = Table(show_header=False, show_edge=False)
     for name, value in info.items():
         table.add_row(Text(name, style="dim"), Text(", ".join(value) if isinstance(value, list) else str(value)))
-    Console().print(table)
+    _print_whole(table)
     if failures:
-        Console().print(_failure_table(failures))
+        _print_whole(_failure_table(failures))
 
 
 def print_identities(identities: dict[str, int], *, json: bool) -> None:
@@ -231,7 +233,14 @@ def print_identities(identities: dict[str, int], *, json: bool) -> None:
     table.add_column("images", justify="right")
     for name, count in identities.items():
         table.add_row(Text(name), str(count))
-    Console().print(table)
+    _print_whole(table)
+
+
+def _print_whole(table: Table, *, stderr: bool = False) -> None:
+    """Print a table as wide as its content: a path that is broken into lines cannot be copied."""
+    console = Console(stderr=stderr)
+    natural = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum
+    Console(stderr=stderr, width=max(console.width, natural)).print(table)
 
 
 def _failure_table(failures: Sequence[Failure]) -> Table:

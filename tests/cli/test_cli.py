@@ -114,6 +114,24 @@ def test_an_unknown_backbone(inside: Path, tmp_path: Path, capsys: pytest.Captur
     assert "resnet-9000" in error_line(capsys, *arguments)
 
 
+def test_a_path_is_printed_in_one_piece(
+    inside: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    name = "a picture with a name that is longer than the terminal is wide.png"
+    draw(inside / "long" / name, 1)
+    assert run(["query", f"long/{name}", "-k", "1"]) == 0
+    out = capsys.readouterr().out
+    assert f"long/{name}" in out
+    assert "catalogue/1.png" in out
+
+
+def test_a_query_of_a_gallery_that_is_a_file(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    message = error_line(capsys, "query", "catalogue/0.png", "--gallery", str(inside / "table.csv"))
+    assert "no gallery at" in message
+    assert "nearid-search index" in message
+
+
 @pytest.mark.parametrize("arguments", [["index"], ["bogus"], ["query", "x.png", "-k", "0"], ["index", "x", "--bogus"]])
 def test_wrong_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments) == 2
