@@ -51,7 +51,7 @@ def make_backend(name: str, gallery: Embeddings) -> VectorBackend:
         gallery: (G, D) float32 unit rows; G may be 0.
 
     Raises:
-        ConfigError: if the name is unknown.
+        ConfigError: if the name is unknown, or two builds of FAISS are installed.
         MissingExtraError: if FAISS is not installed.
     """
     if name not in BACKENDS:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nearid_search.errors import MissingExtraError
+from nearid_search.indexer.faiss_install import import_faiss
 from nearid_search.similarity import Embeddings, Rows, check_embeddings, rank_candidates, rounding_slack
 
 _OVERFETCH = 16
@@ -23,16 +23,12 @@ class FaissFlatBackend:
         gallery: (G, D) float32 unit rows; G may be 0.
 
     Raises:
-        MissingExtraError: if FAISS is not installed.
+        ConfigError: if two builds of FAISS are installed.
+        MissingExtraError: if none is.
     """
 
     def __init__(self, gallery: Embeddings) -> None:
-        try:
-            import faiss
-        except ModuleNotFoundError as error:
-            if error.name != "faiss":
-                raise
-            raise MissingExtraError("faiss-cpu", "cpu", "the faiss-flat backend") from None
+        faiss = import_faiss("the faiss-flat backend")
         self._faiss = faiss
         checked = check_embeddings(gallery, name="gallery")
         self._index: Any = faiss.IndexFlatIP(checked.shape[1])
