@@ -201,12 +201,16 @@ def print_backbones(backbones: Sequence[BackboneInfo], *, json: bool) -> None:
         print_json([asdict(backbone) for backbone in backbones])
         return
     table = Table(show_edge=False, header_style="dim")
-    for heading in ("name", "usable", "what", "licence"):
+    table.add_column("name", no_wrap=True)
+    for heading in ("usable", "what", "licence"):
         table.add_column(heading, overflow="fold")
     for backbone in backbones:
-        usable = Text("yes", style="green") if backbone.usable else Text(f"no: {backbone.reason}", style="yellow")
+        usable = Text("yes", style="green") if backbone.usable else Text("no", style="yellow")
         table.add_row(Text(backbone.name), usable, Text(backbone.description), Text(backbone.licence))
     Console().print(table)
+    for backbone in backbones:
+        if not backbone.usable:
+            Console(soft_wrap=True).print(Text(f"{backbone.name}: {backbone.reason}", style="yellow"))
 
 
 def print_gallery_info(info: dict[str, Any], failures: Sequence[Failure] | None, *, json: bool) -> None:

@@ -108,6 +108,14 @@ def test_a_gallery_that_may_not_be_written(inside: Path, tmp_path: Path, capsys:
     assert "cannot write the gallery" in line
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="no file system that refuses even root")
+def test_a_gallery_where_nobody_may_write(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert inside.is_dir()
+    assert "cannot write the gallery" in error_line(
+        capsys, "index", "catalogue", "--gallery", "/proc/gallery", "--json"
+    )
+
+
 def test_an_unknown_backbone(inside: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert inside.is_dir()
     arguments = ["index", "catalogue", "--gallery", str(tmp_path / "g"), "--backbone", "resnet-9000", "--json"]
