@@ -3,24 +3,13 @@
 import numpy as np
 import oracles
 import pytest
+from embeddings import crowded_rows, random_rows
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nearid_search.errors import ShapeError
 from nearid_search.similarity import Embeddings, check_embeddings, pair_scores, rounding_slack, top_k, unit_rows
-
-
-def random_rows(seed: int, count: int, dim: int = 16) -> Embeddings:
-    return unit_rows(np.random.default_rng(seed).normal(size=(count, dim)).reshape(count, dim))
-
-
-def crowded_rows(seed: int, count: int, dim: int = 64) -> Embeddings:
-    """Rows so close together that float32 cannot tell their scores apart reliably, with exact duplicates."""
-    rng = np.random.default_rng(seed)
-    rows = unit_rows(rng.normal(size=dim) + 1e-6 * rng.normal(size=(count, dim)))
-    rows[count // 2 :: 3] = rows[0]
-    return rows
 
 
 def assert_agrees(queries: Embeddings, gallery: Embeddings, *, k: int, chunk_rows: int = 16_384) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import oracles
 import pytest
+from embeddings import crowded_rows, random_rows
 
 from nearid_search.errors import ConfigError, ShapeError
 from nearid_search.indexer.backend import VectorBackend, make_backend
@@ -18,18 +19,6 @@ def make(request: pytest.FixtureRequest) -> Make:
     if request.param == "faiss-flat":
         pytest.importorskip("faiss")
     return lambda gallery: make_backend(request.param, gallery)
-
-
-def random_rows(seed: int, count: int, dim: int = 16) -> Embeddings:
-    return unit_rows(np.random.default_rng(seed).normal(size=(count, dim)).reshape(count, dim))
-
-
-def crowded_rows(seed: int, count: int, dim: int = 64) -> Embeddings:
-    """Rows that float32 can hardly tell apart, every third of the second half a copy of the first."""
-    rng = np.random.default_rng(seed)
-    rows = unit_rows(rng.normal(size=dim) + 1e-6 * rng.normal(size=(count, dim)))
-    rows[count // 2 :: 3] = rows[0]
-    return rows
 
 
 def assert_agrees(
