@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections import deque
 from collections.abc import Collection, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +14,7 @@ from nearid_search.encoder import IdentityEncoder
 from nearid_search.errors import UnreadableImageError
 from nearid_search.images import decode_image, encode_thumbnail, read_file
 from nearid_search.indexer.scan import ScannedFile
+from nearid_search.map_ahead import map_ahead
 
 
 class ReadFile(NamedTuple):
@@ -55,7 +53,7 @@ def read_ahead(
     threads: int = 0,
     ahead: int = 32,
 ) -> Generator[ReadFile]:
-    """Yield every file read and prepared, in the order given.
+    """Read and prepare every file, in the order given.
 
     Args:
         files: what to read.
@@ -65,21 +63,10 @@ def read_ahead(
         threads: how many; 0 means one a processor core.
         ahead: files in flight at most, so memory does not grow with the catalogue.
 
-    Yields:
-        One result a file, damaged ones included.
+    Returns:
+        A generator of one result a file, damaged ones included.
     """
-    pending: deque[Future[ReadFile]] = deque()
-    with ThreadPoolExecutor(threads or os.cpu_count() or 1, thread_name_prefix="decode") as pool:
-        try:
-            for file in files:
-                pending.append(pool.submit(_read_one, file, catalogue, encoder, known))
-                if len(pending) >= ahead:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
+    return map_ahead(lambda file: _read_one(file, catalogue, encoder, known), files, threads=threads, ahead=ahead)
 
 
 def _read_one(file: ScannedFile, catalogue: Path, encoder: IdentityEncoder, known: Collection[str]) -> ReadFile:

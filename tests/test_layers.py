@@ -34,7 +34,7 @@ LAYERS = (
         "pixel_budget",
         "pixels",
     ),
-    ("similarity", "records", "config", "device", "errors", "eval.metrics", ""),
+    ("similarity", "records", "config", "device", "errors", "map_ahead", "eval.metrics", ""),
 )
 RANKS = {name: len(LAYERS) - number for number, names in enumerate(LAYERS) for name in names}
 HEAVY = {
