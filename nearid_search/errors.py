@@ -5,6 +5,7 @@
     ├─ CatalogueError(ValueError)          the folder or identities file to index cannot be used
     ├─ ConfigError(ValueError)             unknown key or value out of range
     ├─ DeviceUnavailableError(RuntimeError)
+    ├─ FeatureStoreError                   cached features of another backbone, damaged or no space
     ├─ FilterError(ValueError)             a --where expression the gallery cannot evaluate
     ├─ GalleryError
     │  ├─ GalleryCorruptError              counts or checksums disagree
@@ -40,6 +41,10 @@ class ConfigError(NearIDError, ValueError):
 
 class DeviceUnavailableError(NearIDError, RuntimeError):
     """The device asked for is not present."""
+
+
+class FeatureStoreError(NearIDError):
+    """Cached features were made by something else, are damaged, or cannot be written."""
 
 
 class FilterError(NearIDError, ValueError):

@@ -1,0 +1,187 @@
+"""The feature store gives back what went in, survives a crash at any byte and refuses what is not its own."""
+
+import dataclasses
+import errno
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from nearid_search.backbones.base import BackboneSpec, TokenScale
+from nearid_search.backbones.preprocessing import Preprocessing
+from nearid_search.errors import FeatureStoreError
+from nearid_search.trainer import feature_store
+from nearid_search.trainer.feature_store import FeatureStore
+from nearid_search.trainer.token_codec import TokenCodec
+
+SCALES = (TokenScale(num_tokens=4, dim=3), TokenScale(num_tokens=2, dim=5))
+SPEC = BackboneSpec(
+    name="toy",
+    weights_sha256="0" * 64,
+    preprocessing=Preprocessing(size=8, filter="bicubic", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+    token_scales=SCALES,
+    pooled_dim=3,
+    readout="none",
+)
+KEYS = [f"key-{number}" for number in range(6)]
+
+
+def tokens_of(keys: Sequence[str]) -> tuple[NDArray[np.float32], ...]:
+    """Tokens that half precision holds exactly."""
+    return tuple(
+        np.array(
+            [np.random.default_rng(KEYS.index(key)).integers(-99, 99, (scale.num_tokens, scale.dim)) for key in keys],
+            np.float32,
+        ).reshape(len(keys), scale.num_tokens, scale.dim)
+        for scale in SCALES
+    )
+
+
+def filled(folder: Path, keys: Sequence[str] = KEYS) -> FeatureStore:
+    store = FeatureStore(folder, SPEC)
+    for start in range(0, len(keys), 2):
+        batch = keys[start : start + 2]
+        store.append(batch, tokens_of(batch))
+    return store
+
+
+def assert_holds(store: FeatureStore, keys: Sequence[str]) -> None:
+    assert len(store) == len(keys)
+    assert [key in store for key in KEYS] == [key in keys for key in KEYS]
+    for found, expected in zip(store.tokens(store.rows(keys)), tokens_of(keys), strict=True):
+        assert found.dtype == np.float32
+        assert np.array_equal(found, expected)
+    store.verify()
+
+
+def test_what_goes_in_comes_out_in_any_order(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    assert_holds(store, KEYS)
+    wanted = ["key-4", "key-0", "key-4"]
+    for found, expected in zip(store.tokens(store.rows(wanted)), tokens_of(wanted), strict=True):
+        assert np.array_equal(found, expected)
+    assert_holds(FeatureStore(tmp_path, SPEC), KEYS)
+
+
+def test_the_size_on_disk_is_the_one_announced(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    assert store.bytes_per_image == 2 * (4 * 3 + 2 * 5)
+    assert sum(path.stat().st_size for path in tmp_path.glob("*.bin")) == 6 * store.bytes_per_image
+    assert store.require_space(10) == 10 * store.bytes_per_image
+
+
+def test_an_empty_store(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path, SPEC)
+    assert_holds(store, [])
+
+
+def test_every_truncation_loses_whole_images_at_the_end_only(tmp_path: Path) -> None:
+    filled(tmp_path)
+    rows = (tmp_path / "rows.txt").read_bytes()
+    data = {path: path.read_bytes() for path in tmp_path.glob("*.bin")}
+    for length in range(len(rows) + 1):
+        (tmp_path / "rows.txt").write_bytes(rows[:length])
+        for path, content in data.items():
+            path.write_bytes(content)
+        kept = rows[:length].count(b"\n")
+        assert_holds(FeatureStore(tmp_path, SPEC), KEYS[:kept])
+
+
+def test_records_without_a_line_are_cut_off_and_written_again(tmp_path: Path) -> None:
+    filled(tmp_path, KEYS[:4])
+    with (tmp_path / "tokens-0.bin").open("ab") as file:
+        file.write(b"half a record")
+    store = FeatureStore(tmp_path, SPEC)
+    store.append(KEYS[4:], tokens_of(KEYS[4:]))
+    assert_holds(store, KEYS)
+
+
+def test_lost_records_are_noticed(tmp_path: Path) -> None:
+    filled(tmp_path)
+    path = tmp_path / "tokens-1.bin"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(FeatureStoreError, match=r"119 bytes, 120 expected"):
+        FeatureStore(tmp_path, SPEC)
+
+
+@pytest.mark.parametrize("name", ["tokens-0.bin", "tokens-1.bin"])
+def test_every_flipped_byte_of_the_tokens_is_found(tmp_path: Path, name: str) -> None:
+    filled(tmp_path)
+    path = tmp_path / name
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+        with pytest.raises(FeatureStoreError, match="were altered"):
+            FeatureStore(tmp_path, SPEC).verify()
+
+
+def test_a_damaged_list_of_rows_is_noticed(tmp_path: Path) -> None:
+    filled(tmp_path)
+    path = tmp_path / "rows.txt"
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + b"\xff" + whole[place + 1 :])
+        with pytest.raises(FeatureStoreError):
+            FeatureStore(tmp_path, SPEC).rows(KEYS)
+        for data, dtype_size in (("tokens-0.bin", 24), ("tokens-1.bin", 20)):
+            (tmp_path / data).write_bytes((tmp_path / data).read_bytes().ljust(6 * dtype_size, b"\0"))
+
+
+@pytest.mark.parametrize(
+    ("spec", "codec"),
+    [(dataclasses.replace(SPEC, weights_sha256="1" * 64), TokenCodec()), (SPEC, TokenCodec(dtype="int8"))],
+    ids=["backbone", "codec"],
+)
+def test_a_store_of_another_making_is_refused(tmp_path: Path, spec: BackboneSpec, codec: TokenCodec) -> None:
+    filled(tmp_path)
+    with pytest.raises(FeatureStoreError, match=r"were made with .*toy.*but this is .*toy"):
+        FeatureStore(tmp_path, spec, codec)
+    assert_holds(FeatureStore(tmp_path, SPEC), KEYS)
+
+
+def test_a_folder_of_others_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(FeatureStoreError, match="holds other files"):
+        FeatureStore(tmp_path, SPEC)
+
+
+def test_a_damaged_description_is_noticed(tmp_path: Path) -> None:
+    filled(tmp_path)
+    (tmp_path / "store.json").write_text("{")
+    with pytest.raises(FeatureStoreError, match=r"store\.json cannot be read"):
+        FeatureStore(tmp_path, SPEC)
+    (tmp_path / "store.json").write_text(json.dumps({"format_version": 2}))
+    with pytest.raises(FeatureStoreError, match="were made with"):
+        FeatureStore(tmp_path, SPEC)
+
+
+def test_a_missing_image_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FeatureStoreError, match="lacks the features of image key-4"):
+        filled(tmp_path, KEYS[:4]).rows(KEYS)
+
+
+def test_too_little_space_is_said_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(FeatureStoreError, match=r"take 44000\.0 GB"):
+        FeatureStore(tmp_path, SPEC).require_space(10**12)
+
+
+def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = filled(tmp_path, KEYS[:4])
+    real = feature_store._append
+
+    def full(path: Path, data: bytes) -> None:
+        if path.name == "tokens-1.bin":
+            real(path, data[:7])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(feature_store, "_append", full)
+        with pytest.raises(FeatureStoreError, match="No space left on device; 4 images are kept"):
+            store.append(KEYS[4:], tokens_of(KEYS[4:]))
+    assert_holds(store, KEYS[:4])
+    store.append(KEYS[4:], tokens_of(KEYS[4:]))
+    assert_holds(store, KEYS)

@@ -1,0 +1,219 @@
+"""Tokens of a dataset's images on disk, so that the frozen backbone runs once an image and not once an epoch.
+
+A folder with ``store.json`` (what made it), one ``tokens-<scale>.bin`` of fixed-size records a token scale, and
+``rows.txt``, one line a record: key and checksum. A line is written after its records are on disk, so whatever a crash
+leaves behind the last whole line is cut off when the store is opened again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearid_search.backbones.base import BackboneSpec
+from nearid_search.errors import FeatureStoreError
+from nearid_search.trainer.token_codec import TokenCodec
+
+_FORMAT_VERSION = 1
+
+
+class FeatureStore:
+    """Tokens by key, memory-mapped; one writer at a time.
+
+    Args:
+        folder: the store's folder; made if missing, resumed if it was made by the same backbone and codec.
+        spec: the backbone's.
+        codec: how tokens are kept.
+
+    Raises:
+        FeatureStoreError: if the folder holds a store of another backbone or codec, or is damaged.
+    """
+
+    def __init__(self, folder: Path, spec: BackboneSpec, codec: TokenCodec | None = None) -> None:
+        self.folder = folder
+        self.codec = codec or TokenCodec()
+        self._dtypes = [self.codec.record_dtype(scale.num_tokens, scale.dim) for scale in spec.token_scales]
+        self._rows: dict[str, int] = {}
+        self._checksums: list[int] = []
+        self._maps: list[NDArray[np.void]] | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+        self._check_manifest(spec)
+        self._resume()
+
+    @property
+    def bytes_per_image(self) -> int:
+        """Size of one image's records on disk."""
+        return sum(dtype.itemsize for dtype in self._dtypes)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._rows
+
+    def rows(self, keys: Iterable[str]) -> NDArray[np.int64]:
+        """Return the row of each key.
+
+        Raises:
+            FeatureStoreError: if a key is not in the store.
+        """
+        try:
+            return np.array([self._rows[key] for key in keys], np.int64)
+        except KeyError as error:
+            raise FeatureStoreError(
+                f"{self.folder} lacks the features of image {error.args[0]}: fill it first"
+            ) from None
+
+    def require_space(self, num_images: int) -> int:
+        """Make sure that so many more images fit on the disk.
+
+        Returns:
+            The bytes they will take.
+
+        Raises:
+            FeatureStoreError: if there is less space than that.
+        """
+        needed = num_images * self.bytes_per_image
+        free = shutil.disk_usage(self.folder).free
+        if needed > free:
+            raise FeatureStoreError(
+                f"the features of {num_images:,} images take {needed / 1e9:.1f} GB, but {self.folder} has "
+                f"{free / 1e9:.1f} GB free: make room, use another folder, or keep them as int8 or fewer tokens"
+            )
+        return needed
+
+    def append(self, keys: Sequence[str], tokens: Sequence[NDArray[np.float32]]) -> None:
+        """Add images; they are on disk when this returns.
+
+        Args:
+            keys: B keys without white space, none of them in the store.
+            tokens: one (B, N, D) float32 array a token scale.
+
+        Raises:
+            FeatureStoreError: if the disk is full or the folder cannot be written; nothing that was there is lost.
+        """
+        records = [
+            np.array([self.codec.encode(image, key=key) for key, image in zip(keys, scale, strict=True)], dtype)
+            for scale, dtype in zip(tokens, self._dtypes, strict=True)
+        ]
+        checksums = [_checksum([scale[number] for scale in records]) for number in range(len(keys))]
+        lines = "".join(f"{key} {checksum:08x}\n" for key, checksum in zip(keys, checksums, strict=True))
+        try:
+            for path, scale in zip(self._token_paths, records, strict=True):
+                _append(path, scale.tobytes())
+            _append(self._rows_path, lines.encode())
+        except OSError as error:
+            self._resume()
+            raise FeatureStoreError(
+                f"cannot write features to {self.folder}: {error.strerror or error}; {len(self)} images are kept"
+            ) from error
+        for key in keys:
+            self._rows[key] = len(self._rows)
+        self._checksums += checksums
+        self._maps = None
+
+    def tokens(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], ...]:
+        """Read the tokens of some images.
+
+        Args:
+            rows: (B,) row numbers, in any order, repeats allowed.
+
+        Returns:
+            One (B, kept tokens, D) float32 array a token scale.
+        """
+        return tuple(self.codec.decode(scale[rows]) for scale in self._open_maps())
+
+    def verify(self) -> None:
+        """Read everything and compare it with the checksums.
+
+        Raises:
+            FeatureStoreError: names the first image whose features were altered.
+        """
+        maps = self._open_maps()
+        for key, row in self._rows.items():
+            if _checksum([scale[row] for scale in maps]) != self._checksums[row]:
+                raise FeatureStoreError(f"the features of image {key} in {self.folder} were altered: delete the folder")
+
+    def _open_maps(self) -> list[NDArray[np.void]]:
+        if self._maps is None:
+            if not self._rows:
+                self._maps = [np.zeros(0, dtype) for dtype in self._dtypes]
+            else:
+                self._maps = [
+                    np.memmap(path, dtype, mode="r", shape=(len(self._rows),))
+                    for path, dtype in zip(self._token_paths, self._dtypes, strict=True)
+                ]
+        return self._maps
+
+    def _check_manifest(self, spec: BackboneSpec) -> None:
+        path = self.folder / "store.json"
+        ours = {"format_version": _FORMAT_VERSION, "backbone": spec.fingerprint, "codec": self.codec.as_dict()}
+        if not path.exists():
+            if any(self.folder.iterdir()):
+                raise FeatureStoreError(
+                    f"{self.folder} holds other files: give an empty or new folder for the features"
+                )
+            temporary = path.with_suffix(".tmp")
+            temporary.write_text(json.dumps(ours, indent=2) + "\n", encoding="utf-8")
+            temporary.replace(path)
+            return
+        try:
+            found = json.loads(path.read_bytes())
+        except (ValueError, OSError) as error:
+            raise FeatureStoreError(f"{path} cannot be read ({error}): delete the folder") from error
+        if found != ours:
+            raise FeatureStoreError(
+                f"the features in {self.folder} were made with {json.dumps(found)}, but this is {json.dumps(ours)}: "
+                "give another folder or delete this one"
+            )
+
+    def _resume(self) -> None:
+        """Read what is whole and cut off the rest."""
+        content = self._rows_path.read_bytes() if self._rows_path.exists() else b""
+        lines = content[: content.rfind(b"\n") + 1].decode("ascii", "replace").splitlines()
+        self._rows, self._checksums, self._maps = {}, [], None
+        for line in lines:
+            key, _, checksum = line.rpartition(" ")
+            if not key or key in self._rows or len(checksum) != 8 or set(checksum) - set("0123456789abcdef"):
+                raise FeatureStoreError(f"{self._rows_path} line {len(self._rows) + 1} is damaged: delete the folder")
+            self._rows[key] = len(self._rows)
+            self._checksums.append(int(checksum, 16))
+        self._cut(self._rows_path, sum(len(line) + 1 for line in lines))
+        for path, dtype in zip(self._token_paths, self._dtypes, strict=True):
+            self._cut(path, len(self._rows) * dtype.itemsize)
+
+    def _cut(self, path: Path, size: int) -> None:
+        found = path.stat().st_size if path.exists() else 0
+        if found < size:
+            raise FeatureStoreError(f"{path} has {found:,} bytes, {size:,} expected: delete {self.folder}")
+        if found > size:
+            os.truncate(path, size)
+
+    @property
+    def _rows_path(self) -> Path:
+        return self.folder / "rows.txt"
+
+    @property
+    def _token_paths(self) -> list[Path]:
+        return [self.folder / f"tokens-{scale}.bin" for scale in range(len(self._dtypes))]
+
+
+def _checksum(records: Iterable[NDArray[np.void]]) -> int:
+    value = 0
+    for record in records:
+        value = zlib.crc32(record.tobytes(), value)
+    return value
+
+
+def _append(path: Path, data: bytes) -> None:
+    with path.open("ab") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())

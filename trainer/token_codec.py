@@ -1,0 +1,95 @@
+"""How an image's tokens are kept on disk: in half precision or in eight bits, all of them or a random few."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearid_search.errors import ConfigError
+
+_DTYPES = ("float16", "int8")
+_LEVELS = 127  # of int8 on each side of zero
+_HALF_MAX = float(np.finfo(np.float16).max)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenCodec:
+    """What is kept of the tokens of one image at one scale.
+
+    Attributes:
+        dtype: "float16", or "int8" with one float32 step a token (its largest value / 127).
+        max_tokens: random tokens kept at each scale; None keeps all. The choice depends on the image's key alone, so
+            a store that is resumed holds what an uninterrupted one does.
+    """
+
+    dtype: Literal["float16", "int8"] = "float16"
+    max_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.dtype not in _DTYPES:
+            raise ConfigError(f"tokens can be kept as {' or '.join(_DTYPES)}, not {self.dtype!r}")
+        if self.max_tokens is not None and self.max_tokens < 1:
+            raise ConfigError(f"max_tokens must be 1 or more, got {self.max_tokens}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON-ready values."""
+        return asdict(self)
+
+    def record_dtype(self, num_tokens: int, dim: int) -> np.dtype[np.void]:
+        """Return the layout of one image's record at one scale.
+
+        Args:
+            num_tokens: tokens the backbone gives at this scale.
+            dim: width of a token.
+        """
+        kept = num_tokens if self.max_tokens is None else min(self.max_tokens, num_tokens)
+        fields: list[Any] = [("tokens", np.dtype(self.dtype), (kept, dim))]
+        if self.dtype == "int8":
+            fields.append(("steps", np.dtype(np.float32), (kept,)))
+        return np.dtype(fields)
+
+    def encode(self, tokens: NDArray[np.float32], *, key: str) -> NDArray[np.void]:
+        """Turn one image's tokens into a record.
+
+        Args:
+            tokens: (N, D) float32.
+            key: content key of the image; seeds the choice of tokens.
+
+        Returns:
+            A record of ``record_dtype(N, D)``, shape ().
+        """
+        record = np.zeros((), self.record_dtype(*tokens.shape))
+        kept = self._choose(tokens, key)
+        if self.dtype == "float16":
+            # A value beyond half precision would become infinite and poison every epoch.
+            record["tokens"] = np.clip(kept, -_HALF_MAX, _HALF_MAX)
+        else:
+            steps = np.abs(kept).max(axis=1) / _LEVELS
+            record["tokens"] = np.rint(kept / np.where(steps > 0, steps, 1)[:, None])
+            record["steps"] = steps
+        return record
+
+    def decode(self, records: NDArray[np.void]) -> NDArray[np.float32]:
+        """Turn records back into tokens.
+
+        Args:
+            records: (B,) of ``record_dtype``.
+
+        Returns:
+            (B, kept tokens, D) float32; off by at most 2**-11 of each value (float16) or half a step (int8).
+        """
+        tokens: NDArray[np.float32] = records["tokens"].astype(np.float32)
+        if self.dtype == "int8":
+            tokens *= records["steps"][..., None]
+        return tokens
+
+    def _choose(self, tokens: NDArray[np.float32], key: str) -> NDArray[np.float32]:
+        if self.max_tokens is None or self.max_tokens >= len(tokens):
+            return tokens
+        rng = np.random.default_rng(zlib.crc32(key.encode()))
+        chosen: NDArray[np.float32] = tokens[np.sort(rng.permutation(len(tokens))[: self.max_tokens])]
+        return chosen
