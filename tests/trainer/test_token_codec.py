@@ -10,7 +10,8 @@ from nearid_search.trainer.token_codec import TokenCodec
 
 def make_tokens(seed: int, num_tokens: int = 7, dim: int = 5) -> NDArray[np.float32]:
     rng = np.random.default_rng(seed)
-    return np.asarray(10 * rng.standard_normal((num_tokens, dim)), np.float32)
+    tokens: NDArray[np.float32] = 10 * rng.standard_normal((num_tokens, dim), np.float32)
+    return tokens
 
 
 def round_trip(codec: TokenCodec, tokens: NDArray[np.float32], key: str = "k") -> NDArray[np.float32]:
