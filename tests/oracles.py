@@ -1,5 +1,7 @@
 """Slow, obvious versions of everything fast."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,3 +23,64 @@ def top_k(
 def score(left: NDArray[np.float32], right: NDArray[np.float32]) -> np.float32:
     """Dot product in float64, rounded once to float32."""
     return np.float32((left.astype(np.float64) * right.astype(np.float64)).sum())
+
+
+# --- Training objectives: one sample, one slot and one term at a time, in float64 ------------------------------------
+
+Vectors = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+def nearid(
+    anchors: Vectors,
+    positives: Vectors,
+    distractors: Vectors,
+    positive_mask: Mask,
+    distractor_mask: Mask,
+    temperature: float,
+) -> tuple[float, float]:
+    """Discrimination and ranking, each the mean of its terms or zero where it has none."""
+    samples = range(len(anchors))
+    own = [[g for g, valid in zip(positives[i], positive_mask[i], strict=True) if valid] for i in samples]
+    nearby = [[r for r, valid in zip(distractors[i], distractor_mask[i], strict=True) if valid] for i in samples]
+
+    slots = []
+    for p in range(positives.shape[1]):
+        terms = []
+        for i in samples:
+            if positive_mask[i, p]:
+                below = [_exp_logit(anchors[i], g, temperature) for j in samples for g in own[j]]
+                below += [_exp_logit(anchors[i], r, temperature) for r in nearby[i]]
+                terms.append(-math.log(_exp_logit(anchors[i], positives[i, p], temperature) / sum(below)))
+        if terms:
+            slots.append(sum(terms) / len(terms))
+
+    ranks = []
+    for i in samples:
+        others = [_exp_logit(anchors[i], g, temperature) for j in samples if j != i for g in own[j]]
+        # softplus(log(others) - logit) = log(1 + others / exp(logit))
+        ranks += [math.log(1 + sum(others) / _exp_logit(anchors[i], r, temperature)) for r in nearby[i] if others]
+    return _mean_or_zero(slots), _mean_or_zero(ranks)
+
+
+def supcon(anchors: Vectors, positives: Vectors, positive_mask: Mask, temperature: float) -> float:
+    """Every view against every other view; views without a partner have no term."""
+    views = [(i, anchor) for i, anchor in enumerate(anchors)]
+    views += [(i, positives[i, p]) for i, p in zip(*np.nonzero(positive_mask), strict=True)]
+    losses = []
+    for v, (sample, view) in enumerate(views):
+        rest = [(other, _exp_logit(view, vector, temperature)) for w, (other, vector) in enumerate(views) if w != v]
+        below = sum(value for _, value in rest)
+        terms = [-math.log(value / below) for other, value in rest if other == sample]
+        if terms:
+            losses.append(sum(terms) / len(terms))
+    return _mean_or_zero(losses)
+
+
+def _exp_logit(left: Vectors, right: Vectors, temperature: float) -> float:
+    cosine = sum(left * right) / math.sqrt(sum(left * left) * sum(right * right))
+    return math.exp(cosine / temperature)
+
+
+def _mean_or_zero(values: list[float]) -> float:
+    return sum(values) / len(values) if values else 0.0
