@@ -26,6 +26,7 @@ LAYERS = (
         "head",
         "head_file",
         "head_numpy",
+        "head_spec",
         "backbones",
         "weights",
         "images",
