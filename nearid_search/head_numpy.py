@@ -1,0 +1,106 @@
+"""The identity head in NumPy, for machines without torch, written as the equations read.
+
+Images are computed one by one: the order in which a matrix product sums may depend on its size, and an embedding must
+not depend on the rest of the batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearid_search.head_spec import LAYER_NORM_EPS, Arrays, HeadSpec
+from nearid_search.similarity import Embeddings, unit_rows
+
+Floats = NDArray[np.float32]
+_erf = np.frompyfunc(math.erf, 1, 1)
+
+
+def embed(spec: HeadSpec, arrays: Arrays, tokens: Sequence[NDArray[np.floating]]) -> Embeddings:
+    """Compute embeddings.
+
+    Args:
+        spec: sizes.
+        arrays: weights by name, as ``HeadSpec.array_shapes`` lists them.
+        tokens: one (B, N, D) array for each of ``spec.token_dims``; B may be 0.
+
+    Returns:
+        (B, out_dim) float32 unit rows.
+
+    Raises:
+        ShapeError: if ``tokens`` has other shapes, or an image's result is zero or not finite.
+    """
+    return unit_rows(pool(spec, arrays, tokens))
+
+
+def pool(spec: HeadSpec, arrays: Arrays, tokens: Sequence[NDArray[np.floating]]) -> Floats:
+    """Compute the embeddings before they are scaled to length 1.
+
+    Args:
+        spec: sizes.
+        arrays: weights by name, as ``HeadSpec.array_shapes`` lists them.
+        tokens: one (B, N, D) array for each of ``spec.token_dims``; B may be 0.
+
+    Returns:
+        (B, out_dim) float32.
+
+    Raises:
+        ShapeError: if ``tokens`` has other shapes.
+    """
+    spec.check_tokens([scale.shape for scale in tokens])
+    pooled = np.empty((len(tokens[0]), spec.out_dim), np.float32)
+    for row in range(len(pooled)):
+        # A copy, so that neither strides nor alignment can choose another way through the matrix product.
+        pooled[row] = _pool_image(spec, arrays, [np.array(scale[row], np.float32, order="C") for scale in tokens])
+    return pooled
+
+
+def _pool_image(spec: HeadSpec, arrays: Arrays, scales: list[Floats]) -> Floats:
+    """Pool one image: (N, D) tokens at each scale to (out_dim,)."""
+    if spec.projects_tokens:
+        scales = [_linear(arrays, f"scales.{number}", scale) for number, scale in enumerate(scales)]
+    tokens = np.concatenate(scales)
+    queries = _split_heads(spec, _linear(arrays, "query", arrays["probes"]))
+    keys = _split_heads(spec, _linear(arrays, "key", tokens))
+    values = _split_heads(spec, _linear(arrays, "value", tokens))
+    logits = queries @ keys.transpose(0, 2, 1) / np.float32(math.sqrt(keys.shape[2]))
+    gathered = (_softmax(logits) @ values).transpose(1, 0, 2).reshape(spec.num_probes, spec.width)
+    attended = _linear(arrays, "attention", gathered)
+    hidden = _gelu(_linear(arrays, "mlp_in", _layer_norm(arrays, attended)), spec.activation)
+    pooled = (attended + _linear(arrays, "mlp_out", hidden)).reshape(-1)
+    return _linear(arrays, "output", pooled) if spec.projects_output else pooled
+
+
+def _linear(arrays: Arrays, name: str, inputs: Floats) -> Floats:
+    outputs: Floats = inputs @ arrays[f"{name}.weight"].T + arrays[f"{name}.bias"]
+    return outputs
+
+
+def _split_heads(spec: HeadSpec, rows: Floats) -> Floats:
+    """(N, width) -> (heads, N, width / heads)."""
+    return rows.reshape(len(rows), spec.num_heads, -1).transpose(1, 0, 2)
+
+
+def _softmax(logits: Floats) -> Floats:
+    powers: Floats = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    shares: Floats = powers / powers.sum(axis=-1, keepdims=True)
+    return shares
+
+
+def _layer_norm(arrays: Arrays, rows: Floats) -> Floats:
+    centred = rows - rows.mean(axis=-1, keepdims=True)
+    variance = np.square(centred).mean(axis=-1, keepdims=True)
+    normed: Floats = centred / np.sqrt(variance + np.float32(LAYER_NORM_EPS))
+    return normed * arrays["norm.weight"] + arrays["norm.bias"]
+
+
+def _gelu(inputs: Floats, activation: str) -> Floats:
+    if activation == "gelu_tanh":
+        gate = np.tanh(np.float32(math.sqrt(2 / math.pi)) * (inputs + np.float32(0.044715) * inputs**3))
+    else:
+        gate = _erf(inputs / np.float32(math.sqrt(2))).astype(np.float32)
+    activated: Floats = np.float32(0.5) * inputs * (1 + gate)
+    return activated

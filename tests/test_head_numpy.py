@@ -1,0 +1,84 @@
+"""The NumPy head gives what the torch head gives, and each image the same bits whatever its batch."""
+
+import numpy as np
+import pytest
+import torch
+from head_cases import PAPER, SPECS, random_arrays, random_tokens
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nearid_search.errors import ShapeError
+from nearid_search.head import MapHead
+from nearid_search.head_numpy import embed, pool
+from nearid_search.head_spec import HeadSpec
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> HeadSpec:
+    num_heads = draw(st.integers(1, 4))
+    sizes = st.integers(1, 40)
+    return HeadSpec(
+        token_dims=tuple(draw(st.lists(sizes, min_size=1, max_size=3))),
+        width=num_heads * draw(st.integers(1, 10)),
+        num_heads=num_heads,
+        num_probes=draw(st.integers(1, 4)),
+        mlp_dim=draw(sizes),
+        out_dim=draw(st.integers(4, 40)),
+        activation=draw(st.sampled_from(["gelu", "gelu_tanh"])),
+    )
+
+
+@settings(deadline=None, max_examples=40)
+@given(specs(), st.integers(0, 2**32 - 1))
+def test_it_equals_the_torch_head(spec: HeadSpec, seed: int) -> None:
+    # Weights as a trained head has them: Xavier matrices, with biases that matter.
+    rng = np.random.default_rng(seed)
+    arrays = MapHead(spec, seed=seed).to_arrays()
+    arrays |= {name: a + rng.normal(0, 0.3, a.shape).astype(np.float32) for name, a in arrays.items() if a.ndim == 1}
+    tokens = random_tokens(spec, seed=seed)
+    with torch.inference_mode():
+        expected = MapHead.from_arrays(spec, arrays)([torch.from_numpy(scale) for scale in tokens]).numpy()
+    np.testing.assert_allclose(embed(spec, arrays, tokens), expected, atol=1e-5)
+
+
+def test_it_equals_the_torch_head_at_the_papers_size() -> None:
+    arrays, tokens = MapHead(PAPER, seed=1).to_arrays(), random_tokens(PAPER, batch=2)
+    with torch.inference_mode():
+        head = MapHead.from_arrays(PAPER, arrays)
+        expected = head([torch.from_numpy(scale) for scale in tokens]).numpy()
+    np.testing.assert_allclose(embed(PAPER, arrays, tokens), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_an_images_bits_do_not_depend_on_its_batch(spec: HeadSpec) -> None:
+    arrays, tokens = random_arrays(spec), random_tokens(spec)
+    whole = embed(spec, arrays, tokens)
+    for rows in ([0], [4, 2], [3, 3, 1, 0]):
+        np.testing.assert_array_equal(embed(spec, arrays, [scale[rows] for scale in tokens]), whole[rows])
+    np.testing.assert_array_equal(embed(spec, arrays, [scale[::-2] for scale in tokens]), whole[::-2])
+    np.testing.assert_array_equal(embed(spec, arrays, [np.asfortranarray(scale) for scale in tokens]), whole)
+    wide = [np.concatenate([scale, scale], axis=2)[:, :, : scale.shape[2]] for scale in tokens]
+    np.testing.assert_array_equal(embed(spec, arrays, wide), whole)
+
+
+def test_embeddings_are_unit_rows_of_what_was_pooled() -> None:
+    spec = SPECS["three-scales"]
+    arrays, tokens = random_arrays(spec), random_tokens(spec)
+    pooled, embeddings = pool(spec, arrays, tokens), embed(spec, arrays, tokens)
+    assert {pooled.dtype, embeddings.dtype} == {np.dtype(np.float32)}
+    np.testing.assert_allclose(embeddings, pooled / np.linalg.norm(pooled, axis=1, keepdims=True), atol=1e-6)
+    assert embed(spec, arrays, [scale[:0] for scale in tokens]).shape == (0, spec.out_dim)
+
+
+def test_far_logits_do_not_overflow() -> None:
+    spec = SPECS["like-siglip"]
+    tokens = [1e4 * scale for scale in random_tokens(spec)]
+    assert np.isfinite(embed(spec, random_arrays(spec), tokens)).all()
+
+
+def test_tokens_of_another_shape_are_refused() -> None:
+    spec = SPECS["two-scales-four-probes"]
+    left, right = random_tokens(spec)
+    for refused in ([left], [right, left], [left, right[:3]], [left[0], right[0]], [left[:, :0], right]):
+        with pytest.raises(ShapeError, match=r"tokens must be 2 scales \(B, N, 16\), \(B, N, 9\)"):
+            embed(spec, random_arrays(spec), refused)
