@@ -4,6 +4,7 @@
     ├─ BackboneError(ValueError)           unknown backbone name, or one this machine cannot run
     ├─ CatalogueError(ValueError)          the folder or identities file to index cannot be used
     ├─ ConfigError(ValueError)             unknown key or value out of range
+    ├─ DatasetError(ValueError)            the training set cannot be read, or must not be trained on
     ├─ DeviceUnavailableError(RuntimeError)
     ├─ FeatureStoreError                   cached features of another backbone, damaged or no space
     ├─ FilterError(ValueError)             a --where expression the gallery cannot evaluate
@@ -37,6 +38,10 @@ class CatalogueError(NearIDError, ValueError):
 
 class ConfigError(NearIDError, ValueError):
     """A setting is unknown or out of range."""
+
+
+class DatasetError(NearIDError, ValueError):
+    """The training set cannot be read, or must not be trained on."""
 
 
 class DeviceUnavailableError(NearIDError, RuntimeError):
