@@ -61,7 +61,9 @@ def iter_blocks(path: Path, columns: list[str]) -> Iterator[pa.Table]:
         if _is_parquet(path):
             with parquet.ParquetFile(path) as file:
                 for group in range(file.num_row_groups):
-                    yield file.read_row_group(group, columns=columns)
+                    block = file.read_row_group(group, columns=columns)
+                    block.validate(full=True)
+                    yield block
             return
         reader = _open_arrow(path, columns)
         for batch in _batches(reader):

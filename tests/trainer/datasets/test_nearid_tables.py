@@ -147,6 +147,14 @@ def test_rows_that_cannot_be_used_are_named(tmp_path: Path, rows: list[dict[str,
         read(tmp_path, rows)
 
 
+@pytest.mark.parametrize("kind", ["parquet", "file", "stream"])
+def test_an_id_that_is_no_text_is_refused(tmp_path: Path, kind: str) -> None:
+    bad = pa.StringArray.from_buffers(1, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"\xff\xfe"))
+    table = pa.table({"id": bad, "split": ["train"], "images1": [b"x"]})
+    with pytest.raises(DatasetError, match="cannot be read as a table: .*UTF8"):
+        read_nearid_tables(write_table(tmp_path / "table", table, kind))
+
+
 def test_distractors_without_ids_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"flux/train\.parquet has no column id"):
         read(tmp_path, [LAMP], [{"nimg1": b"x"}])
