@@ -151,7 +151,7 @@ def test_rows_that_cannot_be_used_are_named(tmp_path: Path, rows: list[dict[str,
 def test_an_id_that_is_no_text_is_refused(tmp_path: Path, kind: str) -> None:
     bad = pa.StringArray.from_buffers(1, pa.py_buffer(b"\0\0\0\0\2\0\0\0"), pa.py_buffer(b"\xff\xfe"))
     table = pa.table({"id": bad, "split": ["train"], "images1": [b"x"]})
-    with pytest.raises(DatasetError, match="cannot be read as a table: .*UTF8"):
+    with pytest.raises(DatasetError, match=r"cannot be read as a table: .*UTF8"):
         read_nearid_tables(write_table(tmp_path / "table", table, kind))
 
 
