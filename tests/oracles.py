@@ -84,3 +84,21 @@ def _exp_logit(left: Vectors, right: Vectors, temperature: float) -> float:
 
 def _mean_or_zero(values: list[float]) -> float:
     return sum(values) / len(values) if values else 0.0
+
+
+def score_margins(margins: list[list[float]]) -> dict[str, float]:
+    """Sample success and pairwise accuracy (arXiv 2604.01973), one line a definition."""
+    samples = [[value for value in row if value == value] for row in margins]
+    kept = [row for row in samples if row]
+    won_all = [all(value > 0 for value in row) for row in kept]
+    won_mean = [math.fsum(row) > 0 for row in kept]
+    won = [value > 0 for row in kept for value in row]
+    return {
+        "ssr": sum(won_all) / len(kept) if kept else math.nan,
+        "pa": sum(won) / len(won) if won else math.nan,
+        "pa_reference": (sum(won) + sum(won_mean)) / (len(won) + len(kept)) if kept else math.nan,
+        "ssr_mean": sum(won_mean) / len(kept) if kept else math.nan,
+        "n_samples": len(kept),
+        "n_margins": len(won),
+        "n_dropped": len(samples) - len(kept),
+    }
