@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from torch_modules import TORCH_MODULES
 
 import nearid_search
 
@@ -50,8 +51,6 @@ HEAVY = {
     "onnxruntime",
     "safetensors",
 }
-# Written in torch, so they import it when they are loaded; others import them inside functions only.
-TORCH_MODULES = {"head", "trainer.losses"}
 # Parts of building a gallery: above the gallery although they sit beside it.
 BUILD_PARTS = ("indexer.pipeline", "indexer.plan", "indexer.reconcile", "indexer.run", "indexer.survey")
 RANKS |= dict.fromkeys(BUILD_PARTS, RANKS["indexer.build"])
