@@ -9,23 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from toy_backbone import TOY_SPEC
 
-from nearid_search.backbones.base import BackboneSpec, TokenScale
-from nearid_search.backbones.preprocessing import Preprocessing
+from nearid_search.backbones.base import BackboneSpec
 from nearid_search.errors import FeatureStoreError
 from nearid_search.trainer import feature_store
 from nearid_search.trainer.feature_store import FeatureStore
 from nearid_search.trainer.token_codec import TokenCodec
 
-SCALES = (TokenScale(num_tokens=4, dim=3), TokenScale(num_tokens=2, dim=5))
-SPEC = BackboneSpec(
-    name="toy",
-    weights_sha256="0" * 64,
-    preprocessing=Preprocessing(size=8, filter="bicubic", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
-    token_scales=SCALES,
-    pooled_dim=3,
-    readout="none",
-)
+SPEC, SCALES = TOY_SPEC, TOY_SPEC.token_scales
 KEYS = [f"key-{number}" for number in range(6)]
 
 

@@ -9,15 +9,14 @@ from nearid_search.trainer.token_codec import TokenCodec
 
 
 def make_tokens(seed: int, num_tokens: int = 7, dim: int = 5) -> NDArray[np.float32]:
-    rng = np.random.default_rng(seed)
-    tokens: NDArray[np.float32] = 10 * rng.standard_normal((num_tokens, dim), np.float32)
-    return tokens
+    return np.random.default_rng(seed).standard_normal((num_tokens, dim), np.float32)
 
 
 def round_trip(codec: TokenCodec, tokens: NDArray[np.float32], key: str = "k") -> NDArray[np.float32]:
     record = codec.encode(tokens, key=key)
     assert record.dtype == codec.record_dtype(*tokens.shape)
-    return codec.decode(record[None])[0]
+    decoded: NDArray[np.float32] = codec.decode(record[None])[0]
+    return decoded
 
 
 def test_half_precision_is_off_by_half_a_unit_in_the_last_place_at_most() -> None:

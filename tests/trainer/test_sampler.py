@@ -1,0 +1,90 @@
+"""Batches: identities once each, their own distractors, and the same ones for the same step."""
+
+import numpy as np
+import pytest
+
+from nearid_search.trainer.dataset_rows import SampleRows, ViewRows
+from nearid_search.trainer.sampler import NONE, Batch, BatchSampler
+
+
+def make_samples(views: list[int], distractors: int = 3) -> list[SampleRows]:
+    """Identity i has ``views[i]`` views; rows are 1000 i + 100 v, and its distractors follow."""
+    return [
+        SampleRows(
+            f"thing-{identity}",
+            tuple(
+                ViewRows(row, {f"s{number}": row + 1 + number for number in range(distractors)})
+                for row in range(1000 * identity, 1000 * identity + 100 * count, 100)
+            ),
+        )
+        for identity, count in enumerate(views)
+    ]
+
+
+def sampler(views: list[int], *, batch_size: int = 4, distractors: int = 3, seed: int = 0) -> BatchSampler:
+    samples = make_samples(views, distractors)
+    return BatchSampler(samples, batch_size=batch_size, max_positives=2, max_distractors=2, seed=seed)
+
+
+def as_lists(batch: Batch) -> list[list[object]]:
+    return [batch.anchors.tolist(), batch.positives.tolist(), batch.distractors.tolist()]
+
+
+def test_a_batch_holds_each_identity_once_with_its_own_views_and_distractors() -> None:
+    drawn = sampler([3] * 10)
+    for step in range(3 * drawn.steps_per_epoch):
+        batch = drawn.batch(step)
+        assert (batch.anchors.shape, batch.positives.shape, batch.distractors.shape) == ((4,), (4, 2), (4, 2))
+        identities = batch.anchors // 1000
+        assert len(set(identities.tolist())) == 4
+        assert (batch.positives // 1000 == identities[:, None]).all()
+        for anchor, positives, distractors in zip(*as_lists(batch), strict=True):
+            assert anchor not in positives
+            assert len(set(positives)) == 2
+            assert len(set(distractors)) == 2
+        # On the background of the anchor, not of another view.
+        assert (batch.distractors // 100 == batch.anchors[:, None] // 100).all()
+
+
+def test_an_epoch_shows_every_identity_once() -> None:
+    drawn = sampler([2] * 12)
+    assert drawn.steps_per_epoch == 3
+    for epoch in range(3):
+        shown = np.concatenate([drawn.batch(3 * epoch + place).anchors // 1000 for place in range(3)])
+        assert sorted(shown.tolist()) == list(range(12))
+
+
+def test_missing_slots_are_empty() -> None:
+    batch = sampler([2, 3], batch_size=2, distractors=1).batch(0)
+    assert sorted((batch.positives == NONE).sum(axis=1).tolist()) == [0, 1]
+    assert (batch.distractors == NONE).sum(axis=1).tolist() == [1, 1]
+
+
+def test_without_distractors_all_slots_are_empty() -> None:
+    assert (sampler([2, 2], batch_size=2, distractors=0).batch(0).distractors == NONE).all()
+
+
+def test_single_views_are_left_out() -> None:
+    drawn = sampler([1, 2, 0, 3])
+    assert (drawn.num_identities, drawn.steps_per_epoch) == (2, 1)
+
+
+def test_the_same_step_gives_the_same_batch_and_another_seed_another() -> None:
+    first, second, other = sampler([3] * 9), sampler([3] * 9), sampler([3] * 9, seed=1)
+    second.batch(5)
+    assert as_lists(first.batch(7)) == as_lists(second.batch(7))
+    assert as_lists(first.batch(7)) != as_lists(other.batch(7))
+    assert as_lists(first.batch(7)) != as_lists(first.batch(8))
+
+
+def test_every_view_and_distractor_has_its_turn() -> None:
+    drawn = sampler([3, 3], batch_size=2)
+    anchors = {int(row) for step in range(60) for row in drawn.batch(step).anchors}
+    distractors = {int(row) for step in range(60) for row in drawn.batch(step).distractors.ravel()}
+    assert anchors == {0, 100, 200, 1000, 1100, 1200}
+    assert len(distractors) == 18
+
+
+@pytest.mark.parametrize("views", [[], [1, 1]], ids=str)
+def test_nothing_to_pair(views: list[int]) -> None:
+    assert sampler(views).steps_per_epoch == 0

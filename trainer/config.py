@@ -1,0 +1,163 @@
+"""Settings of a training run: defaults, a TOML file over them, and checks with the value, the range and the key."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from nearid_search.config import EncoderConfig
+from nearid_search.errors import ConfigError
+from nearid_search.trainer.token_codec import TokenCodec
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadConfig:
+    """Shape of the head; its token widths come from the backbone.
+
+    Attributes:
+        width: of the attention; a multiple of ``num_heads``.
+        num_heads: attention heads.
+        num_probes: learned queries, each pooling the tokens its own way.
+        mlp_dim: hidden width of the MLP.
+        out_dim: width of an embedding.
+    """
+
+    width: int = 384
+    num_heads: int = 6
+    num_probes: int = 4
+    mlp_dim: int = 768
+    out_dim: int = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossConfig:
+    """The objective.
+
+    Attributes:
+        name: "nearid", "info_nce" or "supcon".
+        alpha: weight of the ranking term (arXiv 2604.01973: 0.5); higher keeps more graded similarity.
+        temperature: of the softmax.
+    """
+
+    name: Literal["nearid", "info_nce", "supcon"] = "nearid"
+    alpha: float = 0.5
+    temperature: float = 0.07
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """A whole run; everything that decides its result.
+
+    Attributes:
+        dataset: folder or table of the training set.
+        out: folder for the head, the log and the checkpoint.
+        features: folder for the cached features; "" means ``features`` in ``out``.
+        backbone: name of the frozen backbone.
+        dtype: arithmetic the backbone runs in while features are cached.
+        device: "auto", "cpu", "cuda" or "cuda:N".
+        seed: of the head's start and of every batch.
+        epochs: passes over the identities of the train split.
+        batch_size: identities a step, each with its own positives and distractors.
+        max_positives: further views of an identity a step.
+        max_distractors: distractors of the anchor's view a step.
+        learning_rate: peak of AdamW's.
+        weight_decay: AdamW's.
+        warmup_steps: steps over which the rate rises; it falls to 0 by a cosine after them.
+        clip_norm: bound on the gradient's norm.
+        validate_every: steps between validations; also where a run can be resumed.
+        head: its shape.
+        loss: the objective.
+        codec: how cached tokens are kept.
+    """
+
+    dataset: str
+    out: str
+    features: str = ""
+    backbone: str = EncoderConfig.backbone
+    dtype: str = EncoderConfig.dtype
+    device: str = EncoderConfig.device
+    seed: int = 0
+    epochs: int = 20
+    batch_size: int = 64
+    max_positives: int = 2
+    max_distractors: int = 3
+    learning_rate: float = 1e-4
+    weight_decay: float = 1e-4
+    warmup_steps: int = 100
+    clip_norm: float = 1.0
+    validate_every: int = 50
+    head: HeadConfig = field(default_factory=HeadConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    codec: TokenCodec = field(default_factory=TokenCodec)
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "max_positives", "validate_every"):
+            _require(getattr(self, name) >= 1, name, getattr(self, name), "1 or more")
+        for name in ("seed", "max_distractors", "warmup_steps", "weight_decay"):
+            _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
+        for name in ("learning_rate", "clip_norm"):
+            _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
+        _require(self.loss.name in _LOSSES, "loss.name", self.loss.name, " or ".join(_LOSSES))
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> Self:
+        """Make a config from nested dictionaries, such as ``as_dict`` gives; what they leave out keeps its default.
+
+        Raises:
+            ConfigError: if a key or value is none of these, or dataset or out is missing.
+        """
+        missing = [name for name in ("dataset", "out") if not document.get(name)]
+        _require(not missing, missing[0] if missing else "", None, "given")
+        return _overlay(cls(dataset="?", out="?"), document, prefix="")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return every setting, resolved, as JSON-ready values."""
+        return asdict(self)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read settings from a TOML file, for ``TrainConfig.from_dict``.
+
+    Raises:
+        ConfigError: if the file cannot be read.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+
+
+_LOSSES = ("nearid", "info_nce", "supcon")
+Config = TypeVar("Config")
+
+
+def _overlay(config: Config, document: dict[str, Any], *, prefix: str) -> Config:
+    """Return a copy of a config dataclass with some fields replaced, sub-configs field by field."""
+    known = {entry.name for entry in fields(config)}  # type: ignore[arg-type]
+    changes = {}
+    for name, value in document.items():
+        key = prefix + name
+        if name not in known:
+            raise ConfigError(f"unknown setting {key!r}: use one of {', '.join(sorted(known))}")
+        current = getattr(config, name)
+        if hasattr(current, "__dataclass_fields__"):
+            _require(isinstance(value, dict), key, value, "a table")
+            changes[name] = _overlay(current, value, prefix=f"{key}.")
+        else:
+            changes[name] = _checked(key, value, current)
+    return replace(config, **changes)  # type: ignore[type-var]
+
+
+def _checked(key: str, value: object, default: object) -> object:
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if default is not None and value is not None and type(value) is not type(default):
+        _require(False, key, value, f"a value like {default!r}")
+    return value
+
+
+def _require(holds: bool, key: str, value: object, expected: str) -> None:
+    if not holds:
+        raise ConfigError(f"{key} must be {expected}, got {value!r}")
