@@ -16,6 +16,7 @@
     │  └─ GalleryWriteError(OSError)       no permission, no space
     ├─ MissingExtraError(ImportError)      carries .extra; prints the pip line
     ├─ ShapeError(ValueError)
+    ├─ TrainingError                       the loss is no number, nothing to train on, or a checkpoint does not fit
     ├─ UnreadableImageError(OSError)       carries .path and .reason
     └─ WeightsError                        missing file, wrong hash, key, shape or dtype
 
@@ -94,6 +95,10 @@ class MissingExtraError(NearIDError, ImportError):
 
 class ShapeError(NearIDError, ValueError):
     """An array has another shape or dtype than documented."""
+
+
+class TrainingError(NearIDError):
+    """A training run cannot start or go on; the best head so far is kept."""
 
 
 class UnreadableImageError(NearIDError, OSError):

@@ -1,0 +1,175 @@
+"""The training loop on generated tokens: it learns, resumes bit for bit and stops when the loss is no number."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from toy_backbone import TOY_SPEC
+
+pytest.importorskip("torch")
+
+from nearid_search.errors import TrainingError
+from nearid_search.head import MapHead
+from nearid_search.head_spec import HeadSpec
+from nearid_search.trainer.checkpoint import CHECKPOINT_NAME
+from nearid_search.trainer.config import TrainConfig
+from nearid_search.trainer.dataset_rows import SampleRows, ViewRows
+from nearid_search.trainer.feature_store import FeatureStore
+from nearid_search.trainer.fit import LOG_NAME, FitResult, HeadFit, StepReport, learning_rate
+from nearid_search.trainer.validation import ValidationScores
+
+HEAD = HeadSpec(token_dims=(3, 5), width=8, num_heads=2, num_probes=2, mlp_dim=16, out_dim=6)
+NUM_THINGS, VIEWS = 12, 3
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> FeatureStore:
+    """Every view is followed by its distractor: the background is loud and shared, the thing is quiet."""
+    rng = np.random.default_rng(0)
+    store = FeatureStore(tmp_path_factory.mktemp("features") / "store", TOY_SPEC)
+    things = rng.standard_normal((NUM_THINGS, 2, 3))
+    for number in range(NUM_THINGS):
+        for view in range(VIEWS):
+            backgrounds = [rng.standard_normal((scale.num_tokens, scale.dim)) * 2 for scale in TOY_SPEC.token_scales]
+            for kind in range(2):
+                tokens = [background.copy() for background in backgrounds]
+                for scale in tokens:
+                    scale[0, :3] = things[number, kind]
+                store.append([f"{number}-{view}-{kind}"], [scale[None].astype(np.float32) for scale in tokens])
+    return store
+
+
+def samples(first: int, last: int) -> list[SampleRows]:
+    return [
+        SampleRows(
+            str(number),
+            tuple(ViewRows(row, {"other": row + 1}) for row in range(2 * VIEWS * number, 2 * VIEWS * (number + 1), 2)),
+        )
+        for number in range(first, last)
+    ]
+
+
+class Run:
+    """One run in a folder; keeps what it was told."""
+
+    def __init__(self, out: Path, store: FeatureStore, **settings: object) -> None:
+        out.mkdir(exist_ok=True)
+        document = {"batch_size": 4, "epochs": 30, "learning_rate": 0.01, "warmup_steps": 5, "validate_every": 10}
+        self.config = TrainConfig.from_dict({"dataset": "x", "out": str(out), **document, **settings})
+        self.out, self.head, self.kept = out, MapHead(HEAD, seed=0), list[tuple[int, ValidationScores]]()
+        self.fit = HeadFit(
+            self.head,
+            store,
+            samples(0, 8),
+            samples(8, NUM_THINGS),
+            self.config,
+            device="cpu",
+            out=out,
+            save_best=lambda _, scores, step: self.kept.append((step, scores)),
+        )
+
+    def go(self, on_step: Callable[[StepReport], None] | None = None) -> FitResult:
+        return self.fit.run(on_step)
+
+    def weights(self) -> dict[str, bytes]:
+        return {name: array.tobytes() for name, array in self.head.to_arrays().items()}
+
+    def log(self) -> list[dict[str, float]]:
+        return [json.loads(line) for line in (self.out / LOG_NAME).read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def whole(store: FeatureStore, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = Run(tmp_path_factory.mktemp("whole"), store)
+    run.go()
+    return run
+
+
+def test_the_loss_falls_and_every_step_is_in_the_log(whole: Run) -> None:
+    log = whole.log()
+    assert [entry["step"] for entry in log] == list(range(1, 61))
+    losses = [entry["loss"] for entry in log]
+    assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:10])
+    assert [entry["step"] for entry in log if "ssr" in entry] == [10, 20, 30, 40, 50, 60]
+
+
+def test_the_best_head_by_validation_is_kept(whole: Run) -> None:
+    ranks = {step: scores.rank for step, scores in whole.kept}
+    assert list(ranks.values()) == sorted(set(ranks.values()))
+    best = max(entry["ssr"] for entry in whole.log() if "ssr" in entry)
+    assert whole.kept[-1][1].ssr == best
+
+
+@pytest.mark.parametrize("stop", [1, 10, 34, 59], ids=lambda stop: f"stop={stop}")
+def test_a_run_that_was_stopped_ends_with_the_same_weights(
+    whole: Run, store: FeatureStore, tmp_path: Path, stop: int
+) -> None:
+    def interrupt(report: StepReport) -> None:
+        if report.step == stop:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Run(tmp_path / "out", store).go(interrupt)
+    resumed = Run(tmp_path / "out", store)
+    steps: list[int] = []
+    result = resumed.go(lambda report: steps.append(report.step))
+    assert steps == list(range(stop // 10 * 10 + 1, 61))
+    assert resumed.weights() == whole.weights()
+    assert resumed.log() == whole.log()
+    assert result.best_step == whole.kept[-1][0]
+
+
+def test_a_finished_run_does_nothing_more(whole: Run, store: FeatureStore) -> None:
+    again = Run(whole.out, store)
+    assert again.go(lambda _: pytest.fail("a step was done")).best_step == whole.kept[-1][0]
+    assert again.weights() == whole.weights()
+
+
+def test_a_checkpoint_of_other_settings_is_refused(whole: Run, store: FeatureStore) -> None:
+    with pytest.raises(TrainingError, match="other settings"):
+        Run(whole.out, store, learning_rate=0.02).go()
+
+
+def test_a_damaged_checkpoint_is_refused(whole: Run, store: FeatureStore, tmp_path: Path) -> None:
+    (tmp_path / CHECKPOINT_NAME).write_bytes((whole.out / CHECKPOINT_NAME).read_bytes()[:-1])
+    with pytest.raises(TrainingError, match=r"cannot be resumed .* delete it"):
+        Run(tmp_path, store).go()
+
+
+def test_a_loss_that_is_no_number_stops_with_the_step_and_keeps_the_best(store: FeatureStore, tmp_path: Path) -> None:
+    run = Run(tmp_path, store, learning_rate=1e30, warmup_steps=0, clip_norm=1e30, validate_every=1)
+    with pytest.raises(TrainingError, match=r"the .* is (nan|inf) at step \d+: lower learning_rate"):
+        run.go()
+    assert all(math.isfinite(entry["loss"]) for entry in run.log())
+
+
+def test_too_little_to_learn_from(store: FeatureStore, tmp_path: Path) -> None:
+    config = TrainConfig(dataset="x", out=str(tmp_path))
+
+    def fit(train: list[SampleRows], val: list[SampleRows]) -> HeadFit:
+        return HeadFit(MapHead(HEAD), store, train, val, config, device="cpu", out=tmp_path, save_best=lambda *_: None)
+
+    with pytest.raises(TrainingError, match="1 identities of the train split"):
+        fit(samples(0, 1), samples(8, 10))
+    with pytest.raises(TrainingError, match="no identity of the val split"):
+        fit(samples(0, 4), [])
+
+
+@pytest.mark.parametrize("loss", ["info_nce", "supcon"])
+def test_the_other_objectives_run(store: FeatureStore, tmp_path: Path, loss: str) -> None:
+    run = Run(tmp_path, store, loss={"name": loss}, epochs=2)
+    assert run.go().steps == 4
+
+
+def test_the_rate_rises_and_falls() -> None:
+    config = TrainConfig(dataset="x", out="y", learning_rate=2.0, warmup_steps=10)
+    rates = [learning_rate(step, 110, config) for step in range(110)]
+    assert rates[0] == pytest.approx(0.2)
+    assert rates[9] == rates[10] == 2.0
+    assert rates[60] == pytest.approx(1.0)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert 0 < rates[-1] < 0.001
+    assert learning_rate(0, 1, config) == 2.0

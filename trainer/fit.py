@@ -1,0 +1,276 @@
+"""The training loop: cached tokens in, the best head by validation out."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nearid_search.errors import TrainingError
+from nearid_search.head import MapHead
+from nearid_search.similarity import Embeddings, unit_rows
+from nearid_search.trainer.checkpoint import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
+from nearid_search.trainer.config import TrainConfig
+from nearid_search.trainer.dataset_rows import SampleRows
+from nearid_search.trainer.feature_store import FeatureStore
+from nearid_search.trainer.losses import LossTerms, info_nce_loss, nearid_loss, supcon_loss
+from nearid_search.trainer.sampler import NONE, Batch, BatchSampler
+from nearid_search.trainer.validation import ValidationScores, validate
+
+LOG_NAME = "train.jsonl"
+LOSSES: Mapping[str, Callable[..., LossTerms]] = {
+    "nearid": nearid_loss,
+    "info_nce": info_nce_loss,
+    "supcon": supcon_loss,
+}
+_EMBED_ROWS = 64  # images a head call while validating
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """One optimiser step.
+
+    Attributes:
+        step: counted from 1.
+        total: steps of the whole run.
+        loss: the objective.
+        scores: of the validation after this step; None if there was none.
+    """
+
+    step: int
+    total: int
+    loss: float
+    scores: ValidationScores | None
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a training loop ended with.
+
+    Attributes:
+        steps: optimiser steps of the whole run, those before a resume included.
+        best_step: step whose head was kept.
+        best: its validation scores.
+        alarms: what collapsed on the way, one line each.
+    """
+
+    steps: int
+    best_step: int
+    best: ValidationScores
+    alarms: tuple[str, ...]
+
+
+SaveBest = Callable[[MapHead, ValidationScores, int], None]
+
+
+class HeadFit:
+    """Fits one head.
+
+    Args:
+        head: where to start from; trained in place.
+        store: tokens of every image.
+        train: samples to learn from.
+        val: samples to choose the best head by.
+        config: the recipe.
+        device: where the head runs, "cpu" or "cuda:N".
+        out: folder for checkpoint and log.
+        save_best: called with every head that is better than those before.
+
+    Raises:
+        TrainingError: if there are not two identities with two views to learn from, or none to validate on.
+    """
+
+    def __init__(
+        self,
+        head: MapHead,
+        store: FeatureStore,
+        train: Sequence[SampleRows],
+        val: Sequence[SampleRows],
+        config: TrainConfig,
+        *,
+        device: str,
+        out: Path,
+        save_best: SaveBest,
+    ) -> None:
+        self._head, self._store, self._config, self._device = head.to(device), store, config, device
+        self._out, self._save_best = out, save_best
+        self._sampler = BatchSampler(
+            train,
+            batch_size=config.batch_size,
+            max_positives=config.max_positives,
+            max_distractors=config.max_distractors,
+            seed=config.seed,
+        )
+        if self._sampler.num_identities < 2:
+            raise TrainingError(
+                f"{self._sampler.num_identities} identities of the train split have two readable views or more: "
+                "at least 2 are needed"
+            )
+        self._val, self._val_rows = _renumbered(val)
+        if not any(len(sample.views) > 1 for sample in val):
+            raise TrainingError("no identity of the val split has two readable views: the best head cannot be told")
+        self._optimiser = torch.optim.AdamW(
+            self._head.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        self.total_steps = config.epochs * self._sampler.steps_per_epoch
+
+    def run(self, on_step: Callable[[StepReport], None] | None = None) -> FitResult:
+        """Train to the end, from the checkpoint if there is one.
+
+        Args:
+            on_step: called after every step.
+
+        Raises:
+            TrainingError: if the loss is no number, or the checkpoint cannot be written or does not fit.
+        """
+        frozen = unit_rows(_frozen_features(self._store, self._val_rows))
+        state = self._resume()
+        log = self._out / LOG_NAME
+        _keep_log_until(log, state["step"])
+        with log.open("a", encoding="utf-8") as lines:
+            for step in range(state["step"], self.total_steps):
+                terms = self._step(step)
+                entry: dict[str, Any] = {"step": step + 1, **terms}
+                scores = None
+                if (step + 1) % self._config.validate_every == 0 or step + 1 == self.total_steps:
+                    scores = validate(self._val, self._embed_val(step + 1), frozen)
+                    entry |= scores.as_dict() | ({"alarm": scores.alarm} if scores.alarm else {})
+                    self._keep_if_better(state, step + 1, scores)
+                lines.write(json.dumps(entry) + "\n")
+                lines.flush()
+                if scores is not None:
+                    save_checkpoint(self._out / CHECKPOINT_NAME, self._head, self._optimiser, state)
+                if on_step is not None:
+                    on_step(StepReport(step + 1, self.total_steps, terms["loss"], scores))
+        return FitResult(
+            self.total_steps, state["best_step"], ValidationScores.from_dict(state["best"]), tuple(state["alarms"])
+        )
+
+    def _step(self, step: int) -> dict[str, float]:
+        """Do one optimiser step and return its figures."""
+        rate = learning_rate(step, self.total_steps, self._config)
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate
+        self._head.train()
+        terms = self._loss(self._sampler.batch(step))
+        loss = float(terms.total.detach())
+        self._require_number("loss", loss, step + 1)
+        self._optimiser.zero_grad(set_to_none=True)
+        terms.total.backward()  # type: ignore[no-untyped-call]
+        norm = float(torch.nn.utils.clip_grad_norm_(self._head.parameters(), self._config.clip_norm))
+        self._require_number("norm of the gradient", norm, step + 1)
+        self._optimiser.step()
+        return {
+            "loss": loss,
+            "discrimination": float(terms.discrimination.detach()),
+            "ranking": float(terms.ranking.detach()),
+            "gradient_norm": norm,
+            "learning_rate": rate,
+        }
+
+    def _require_number(self, what: str, value: float, step: int) -> None:
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"the {what} is {value} at step {step}: lower learning_rate (now {self._config.learning_rate:g}); "
+                "the best head so far is kept"
+            )
+
+    def _loss(self, batch: Batch) -> LossTerms:
+        """Embed every image of a batch once and arrange the embeddings in the loss's slots."""
+        slots = [batch.anchors, batch.positives, batch.distractors]
+        rows, places = np.unique(np.concatenate([slot.ravel() for slot in slots]), return_inverse=True)
+        with torch.autocast("cuda", torch.bfloat16, enabled=self._device.startswith("cuda")):
+            embeddings = self._head(self._tokens(np.where(rows == NONE, batch.anchors[0], rows)))
+        bounds = np.cumsum([slot.size for slot in slots])[:-1]
+        anchors, positives, distractors = (
+            embeddings[torch.from_numpy(place.reshape(slot.shape)).to(self._device)]
+            for place, slot in zip(np.split(places, bounds), slots, strict=True)
+        )
+        return LOSSES[self._config.loss.name](
+            anchors,
+            positives,
+            distractors,
+            positive_mask=torch.from_numpy(batch.positives != NONE).to(self._device),
+            distractor_mask=torch.from_numpy(batch.distractors != NONE).to(self._device),
+            alpha=self._config.loss.alpha,
+            temperature=self._config.loss.temperature,
+        )
+
+    def _tokens(self, rows: NDArray[np.int64]) -> list[torch.Tensor]:
+        return [torch.from_numpy(scale).to(self._device) for scale in self._store.tokens(rows)]
+
+    @torch.no_grad()
+    def _embed_val(self, step: int) -> Embeddings:
+        self._head.eval()
+        parts = [
+            self._head(self._tokens(self._val_rows[start : start + _EMBED_ROWS])).cpu().numpy()
+            for start in range(0, len(self._val_rows), _EMBED_ROWS)
+        ]
+        embeddings = np.concatenate(parts)
+        self._require_number("sum of the validation's embeddings", float(embeddings.sum()), step)
+        return unit_rows(embeddings)
+
+    def _keep_if_better(self, state: dict[str, Any], step: int, scores: ValidationScores) -> None:
+        state["step"] = step
+        if scores.alarm:
+            state["alarms"].append(f"step {step}: {scores.alarm}")
+        if state["best"] is None or scores.rank > ValidationScores.from_dict(state["best"]).rank:
+            state |= {"best": scores.as_dict(), "best_step": step}
+            self._save_best(self._head, scores, step)
+
+    def _resume(self) -> dict[str, Any]:
+        path = self._out / CHECKPOINT_NAME
+        # Features and folders may move; everything else would make another run.
+        recipe = {name: value for name, value in self._config.as_dict().items() if name not in _PLACES}
+        if not path.exists():
+            return {"step": 0, "best": None, "best_step": 0, "alarms": [], "recipe": recipe}
+        state = load_checkpoint(path, self._head, self._optimiser)
+        if state["recipe"] != json.loads(json.dumps(recipe)):
+            raise TrainingError(f"{path} is of a run with other settings: delete it, or give another --out")
+        return state
+
+
+_PLACES = ("dataset", "out", "features", "device")
+
+
+def learning_rate(step: int, total_steps: int, config: TrainConfig) -> float:
+    """Return the rate of a step: a linear warm-up, then a cosine to 0.
+
+    Args:
+        step: counted from 0.
+        total_steps: of the whole run.
+        config: peak and warm-up.
+    """
+    warmup = min(config.warmup_steps, total_steps // 2)  # a short run must still come down
+    if step < warmup:
+        return config.learning_rate * (step + 1) / warmup
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total_steps - warmup, 1)))
+
+
+def _renumbered(samples: Sequence[SampleRows]) -> tuple[list[SampleRows], NDArray[np.int64]]:
+    """Return samples whose rows count from 0 and the store's row of each."""
+    rows = sorted({row for sample in samples for row in sample.rows()})
+    place = {row: number for number, row in enumerate(rows)}
+    return [sample.renumbered(place) for sample in samples], np.array(rows, np.int64)
+
+
+def _frozen_features(store: FeatureStore, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Average the tokens of each image over each scale: what the frozen backbone knows, head apart."""
+    parts = []
+    for start in range(0, len(rows), _EMBED_ROWS):
+        scales = store.tokens(rows[start : start + _EMBED_ROWS])
+        parts.append(np.concatenate([scale.mean(axis=1) for scale in scales], axis=1))
+    return np.concatenate(parts)
+
+
+def _keep_log_until(path: Path, step: int) -> None:
+    """Drop the lines of steps that will be done again."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    path.write_text("".join(line + "\n" for line in lines[:step]), encoding="utf-8")
