@@ -1,0 +1,185 @@
+"""From a dataset on disk to a head on disk, with the real default backbone."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from catalogues import draw
+from PIL import Image
+
+pytest.importorskip("torch")
+
+from nearid_search.backbones.registry import open_backbone
+from nearid_search.errors import DatasetError, FeatureStoreError, TrainingError
+from nearid_search.eval.metrics import score_margins
+from nearid_search.head_file import load_head
+from nearid_search.head_numpy import embed
+from nearid_search.similarity import unit_rows
+from nearid_search.trainer.config import TrainConfig
+from nearid_search.trainer.dataset_rows import rows_of
+from nearid_search.trainer.datasets import hash_images, open_dataset
+from nearid_search.trainer.extract import extract_features
+from nearid_search.trainer.feature_store import FeatureStore
+from nearid_search.trainer.recipe import Listener, TrainReport, train
+from nearid_search.trainer.validation import pair_margins
+
+SMALL = {"width": 48, "num_heads": 4, "num_probes": 2, "mlp_dim": 96, "out_dim": 32}
+
+
+def place(path: Path, thing: int, background: int) -> None:
+    """A large square of the thing's own texture on a background's."""
+    draw(path, 1000 + background)
+    ground = Image.open(path).convert("RGB").resize((96, 96))
+    draw(path, thing)
+    ground.paste(Image.open(path).convert("RGB").resize((64, 64)), (16, 16))
+    ground.save(path)
+
+
+def make_dataset(folder: Path, *, things: dict[str, int], views: int = 2, distractors: bool = True) -> Path:
+    number = 0
+    for split, count in things.items():
+        for _ in range(count):
+            number += 1
+            for view in range(1, views + 1):
+                home = folder / split / f"thing-{number:02}" / str(view)
+                place(home / "positive.png", number, 10 * number + view)
+                if distractors:
+                    place(home / "distractor-other.png", 500 + number, 10 * number + view)
+    return folder
+
+
+def config_for(dataset: Path, out: Path, **settings: object) -> TrainConfig:
+    document = {"batch_size": 4, "epochs": 8, "learning_rate": 3e-3, "warmup_steps": 4, "validate_every": 4}
+    return TrainConfig.from_dict({"dataset": str(dataset), "out": str(out), "head": SMALL, **document, **settings})
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_dataset(tmp_path_factory.mktemp("dataset"), things={"train": 8, "val": 4, "test": 1})
+
+
+@pytest.fixture(scope="module")
+def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainConfig, TrainReport, list[str]]:
+    config = config_for(dataset, tmp_path_factory.mktemp("trained") / "head")
+    notes: list[str] = []
+    return config, train(config, listener=Listener(on_note=notes.append)), notes
+
+
+def test_the_report_and_the_head_say_what_was_done(trained: tuple[TrainConfig, TrainReport, list[str]]) -> None:
+    config, report, notes = trained
+    assert (report.steps, report.images, report.split_sizes) == (16, 52, {"train": 8, "val": 4, "test": 1})
+    assert "0 images cached already, 52 to do: 30.7 MB" in notes[0]
+    head = load_head(Path(config.out), backbone_fingerprint=report.backbone)
+    assert head.fingerprint == report.head
+    assert head.manifest.metrics["step"] == report.best_step
+    assert head.manifest.metrics["ssr"] == report.scores.ssr
+    assert TrainConfig.from_dict(head.manifest.config) == config
+    assert head.manifest.seed == 0
+    assert json.loads(json.dumps(report.as_dict()))["scores"]["n_samples"] == 4
+
+
+def test_what_was_trained_on_is_told_from_its_distractors(
+    trained: tuple[TrainConfig, TrainReport, list[str]], dataset: Path
+) -> None:
+    config, _, _ = trained
+    opened = open_dataset(dataset)
+    backbone = open_backbone("dinov2-small", device="cpu", dtype="float32")
+    store = FeatureStore(Path(config.out) / "features", backbone.spec)
+    samples = rows_of(opened.split("train"), hash_images(opened), store)
+    tokens = store.tokens(np.arange(len(store)))
+    head = load_head(Path(config.out))
+    learnt = score_margins(pair_margins(samples, embed(head.spec, head.arrays, tokens)))
+    frozen = score_margins(pair_margins(samples, unit_rows(tokens[0].mean(axis=1))))
+    assert learnt.n_samples == 8
+    assert learnt.pa > frozen.pa
+    assert learnt.pa > 0.9
+
+
+def test_the_same_recipe_gives_the_same_head(
+    trained: tuple[TrainConfig, TrainReport, list[str]], dataset: Path, tmp_path: Path
+) -> None:
+    config, report, _ = trained
+    again = train(config_for(dataset, tmp_path / "again", features=str(Path(config.out) / "features")))
+    assert again.head == report.head
+    assert again.scores == report.scores
+
+
+def test_the_backbone_runs_once_an_image(trained: tuple[TrainConfig, TrainReport, list[str]]) -> None:
+    config, report, _ = trained
+    notes: list[str] = []
+    assert train(config, listener=Listener(on_note=notes.append)).head == report.head
+    assert "52 images cached already, 0 to do" in notes[0]
+
+
+def test_cached_tokens_are_the_backbones(trained: tuple[TrainConfig, TrainReport, list[str]], dataset: Path) -> None:
+    config, _, _ = trained
+    backbone = open_backbone("dinov2-small", device="cpu", dtype="float32")
+    store = FeatureStore(Path(config.out) / "features", backbone.spec)
+    store.verify()
+    path = dataset / "train/thing-01/1/positive.png"
+    key = hashlib.sha256(path.read_bytes()).hexdigest()
+    (cached,) = store.tokens(store.rows([key]))
+    pixels = np.asarray(Image.open(path).convert("RGB"))
+    (tokens,) = backbone.tokens(backbone.spec.preprocessing.resize(pixels)[None])
+    assert np.allclose(cached, tokens, rtol=2**-10, atol=1e-6)
+
+
+def test_without_distractors_it_warns_and_trains(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "data", things={"train": 4, "val": 2}, distractors=False)
+    report = train(config_for(dataset, tmp_path / "head", epochs=1))
+    assert "distractor" in " ".join(report.warnings)
+    assert report.scores.n_samples == 0
+    assert report.scores.n_queries == 4
+
+
+def test_a_picture_that_cannot_be_decoded_is_reported_and_left_out(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "data", things={"train": 4, "val": 2}, views=3)
+    (dataset / "train/thing-01/1/positive.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    report = train(config_for(dataset, tmp_path / "head", epochs=1))
+    assert [Path(failure.path).parent.parent.name for failure in report.failures] == ["thing-01"]
+    assert report.images == 35
+
+
+def test_a_leak_is_refused_before_the_backbone_runs(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "data", things={"train": 3, "val": 2})
+    place(dataset / "val/thing-04/1/positive.png", 1, 11)
+    with pytest.raises(DatasetError, match="two splits"):
+        train(config_for(dataset, tmp_path / "head"))
+    assert not (tmp_path / "head").exists()
+
+
+@pytest.mark.parametrize(("things", "views"), [({"train": 1, "val": 2}, 2), ({"train": 3, "val": 2}, 1)], ids=str)
+def test_one_identity_or_one_view_is_refused(tmp_path: Path, things: dict[str, int], views: int) -> None:
+    dataset = make_dataset(tmp_path / "data", things=things, views=views, distractors=False)
+    with pytest.raises((DatasetError, TrainingError), match=r"two or more|at least 2"):
+        train(config_for(dataset, tmp_path / "head"))
+
+
+def test_features_of_another_backbone_are_refused(
+    trained: tuple[TrainConfig, TrainReport, list[str]], dataset: Path, tmp_path: Path
+) -> None:
+    features = str(Path(trained[0].out) / "features")
+    with pytest.raises(FeatureStoreError, match="were made with"):
+        train(config_for(dataset, tmp_path / "head", features=features, codec={"dtype": "int8"}))
+
+
+def test_an_extraction_that_was_stopped_goes_on(dataset: Path, tmp_path: Path) -> None:
+    hashes = hash_images(open_dataset(dataset))
+    images = {key: image for image, key in hashes.items()}
+    backbone = open_backbone("dinov2-small", device="cpu", dtype="float32")
+
+    def stop(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        extract_features(images, backbone, FeatureStore(tmp_path / "s", backbone.spec), batch_size=5, on_progress=stop)
+    store = FeatureStore(tmp_path / "s", backbone.spec)
+    assert len(store) == 5
+    assert extract_features(images, backbone, store) == []
+    assert sorted(images) == sorted(key for key in images if key in store)
+    whole = FeatureStore(tmp_path / "whole", backbone.spec)
+    extract_features(images, backbone, whole)
+    for name in ("rows.txt", "tokens-0.bin"):
+        assert (tmp_path / "s" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()

@@ -1,0 +1,201 @@
+"""Train an identity head, from a dataset on disk to a head on disk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nearid_search import __version__
+from nearid_search.backbones.base import Backbone, BackboneSpec
+from nearid_search.backbones.registry import open_backbone
+from nearid_search.errors import TrainingError
+from nearid_search.head_file import HeadManifest, load_head, save_head
+from nearid_search.head_spec import HeadSpec
+from nearid_search.records import Failure
+from nearid_search.trainer.config import TrainConfig
+from nearid_search.trainer.dataset_rows import rows_of
+from nearid_search.trainer.datasets import Dataset, check_dataset, data_hash, hash_images, open_dataset
+from nearid_search.trainer.datasets.image_sources import ImageSource
+from nearid_search.trainer.datasets.records import SPLITS
+from nearid_search.trainer.extract import ExtractProgress, extract_features
+from nearid_search.trainer.feature_store import FeatureStore
+from nearid_search.trainer.validation import ValidationScores
+
+if TYPE_CHECKING:
+    from nearid_search.head import MapHead
+    from nearid_search.trainer.fit import StepReport
+
+
+def _ignore(_: Any) -> None:  # noqa: ANN401  (stands for any listener)
+    pass
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told how a run goes on.
+
+    Attributes:
+        on_note: a line for a person: sizes before the work, warnings, alarms.
+        on_extract: after every batch of the backbone.
+        on_step: after every step of the optimiser.
+    """
+
+    on_note: Callable[[str], None] = _ignore
+    on_extract: Callable[[ExtractProgress], None] = _ignore
+    on_step: Callable[[StepReport], None] = _ignore
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainReport:
+    """What a run did.
+
+    Attributes:
+        out: folder of the head.
+        head: fingerprint of the head.
+        backbone: fingerprint of the backbone.
+        split_sizes: identities in each split.
+        images: images whose features are cached.
+        steps: optimiser steps.
+        best_step: the step whose head was kept.
+        scores: its validation scores.
+        seconds: wall-clock time of this run.
+        warnings: about the dataset, and what collapsed on the way.
+        failures: images that could not be read.
+    """
+
+    out: str
+    head: str
+    backbone: str
+    split_sizes: dict[str, int]
+    images: int
+    steps: int
+    best_step: int
+    scores: ValidationScores
+    seconds: float
+    warnings: tuple[str, ...]
+    failures: tuple[Failure, ...] = field(default=())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report with the stable keys of ``train --json``."""
+        return {**asdict(self), "scores": self.scores.as_dict(), "seconds": round(self.seconds, 3)}
+
+
+def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainReport:
+    """Train a head; a run that was stopped goes on where its last checkpoint is.
+
+    Args:
+        config: the recipe, with the places of dataset and result.
+        listener: who is told how it goes on.
+
+    Returns:
+        What was done. The head is in ``config.out``.
+
+    Raises:
+        DatasetError: if the dataset cannot be read or must not be trained on.
+        FeatureStoreError: if the features cannot be kept, or are another backbone's.
+        TrainingError: if the loss is no number, or there is too little to learn from.
+        UnreadableImageError: if the bytes of an image of the dataset cannot be read.
+        BackboneError, ConfigError, DeviceUnavailableError, MissingExtraError, WeightsError: from opening the backbone.
+    """
+    from nearid_search.head import MapHead
+    from nearid_search.trainer.fit import HeadFit
+
+    started = time.perf_counter()
+    listener = listener or Listener()
+    dataset = open_dataset(Path(config.dataset))
+    hashes = hash_images(dataset)
+    warnings = check_dataset(dataset, hashes)
+    for warning in warnings:
+        listener.on_note(f"warning: {warning}")
+    backbone = open_backbone(config.backbone, device=config.device, dtype=config.dtype)
+    out = Path(config.out)
+    _make_folder(out)
+    store = FeatureStore(Path(config.features) if config.features else out / "features", backbone.spec, config.codec)
+    failures = _cache_features(dataset, hashes, backbone, store, listener)
+
+    manifest = _manifest(config, backbone.spec, dataset, data_hash(dataset, hashes))
+
+    def save_best(head: MapHead, scores: ValidationScores, step: int) -> None:
+        metrics = {"step": step, **scores.as_dict()}
+        save_head(out, head.to_arrays(), manifest(metrics))
+
+    splits = {name: rows_of(dataset.split(name), hashes, store) for name in ("train", "val")}
+    fit = HeadFit(
+        MapHead(manifest({}).spec, seed=config.seed),
+        store,
+        splits["train"],
+        splits["val"],
+        config,
+        device=backbone.device,
+        out=out,
+        save_best=save_best,
+    )
+    result = fit.run(listener.on_step)
+    return TrainReport(
+        out=str(out),
+        head=load_head(out, backbone_fingerprint=backbone.spec.fingerprint).fingerprint,
+        backbone=backbone.spec.fingerprint,
+        split_sizes=_split_sizes(dataset),
+        images=len(store),
+        steps=result.steps,
+        best_step=result.best_step,
+        scores=result.best,
+        seconds=time.perf_counter() - started,
+        warnings=(*warnings, *result.alarms),
+        failures=tuple(failures),
+    )
+
+
+def _cache_features(
+    dataset: Dataset,
+    hashes: dict[ImageSource, str],
+    backbone: Backbone,
+    store: FeatureStore,
+    listener: Listener,
+) -> list[Failure]:
+    """Say how much there is to do and do it."""
+    images = {hashes[placed.image]: placed.image for placed in dataset.images() if placed.role != "mask"}
+    missing = sum(key not in store for key in images)
+    size = missing * store.bytes_per_image / 1e6
+    listener.on_note(
+        f"{len(images) - missing} images cached already, {missing} to do: {size:,.1f} MB in {store.folder}"
+    )
+    return extract_features(images, backbone, store, on_progress=listener.on_extract)
+
+
+def _manifest(
+    config: TrainConfig, spec: BackboneSpec, dataset: Dataset, content: str
+) -> Callable[[dict[str, Any]], HeadManifest]:
+    """Return what makes the head's manifest from its metrics."""
+    head_spec = HeadSpec(token_dims=tuple(scale.dim for scale in spec.token_scales), **asdict(config.head))
+
+    def make(metrics: dict[str, Any]) -> HeadManifest:
+        return HeadManifest(
+            spec=head_spec,
+            backbone=config.backbone,
+            backbone_fingerprint=spec.fingerprint,
+            data_hash=content,
+            split_sizes=_split_sizes(dataset),
+            seed=config.seed,
+            config=config.as_dict(),
+            metrics=metrics,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            made_by=__version__,
+        )
+
+    return make
+
+
+def _split_sizes(dataset: Dataset) -> dict[str, int]:
+    return {name: len(dataset.split(name)) for name in SPLITS}
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise TrainingError(f"cannot write to {out}: {error.strerror or error}") from error
