@@ -125,7 +125,9 @@ class _Job:
             return encoder or _open(config or EncoderConfig())
         record = gallery.manifest.encoder
         if encoder is None:
-            if config is None or (config.backbone, config.dtype) == (record.backbone, record.dtype):
+            kept = None if gallery.head_folder is None else str(gallery.head_folder)
+            made_by = (record.backbone, record.dtype, kept)
+            if config is None or (config.backbone, config.dtype, config.head) == made_by:
                 device = (config or EncoderConfig()).device
                 return gallery.open_encoder(device=device) if needed else None
             encoder = _open(config)
@@ -134,7 +136,7 @@ class _Job:
 
 
 def _open(config: EncoderConfig) -> IdentityEncoder:
-    return IdentityEncoder.open(config.backbone, device=config.device, dtype=config.dtype)
+    return IdentityEncoder.open(config.backbone, device=config.device, dtype=config.dtype, head=config.head)
 
 
 def _described_catalogues(folder: Path) -> dict[str, str | None]:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from nearid_search import __version__
 from nearid_search.config import EncoderConfig
-from nearid_search.errors import GalleryMismatchError
+from nearid_search.errors import GalleryCorruptError, GalleryMismatchError
+from nearid_search.head_file import read_head_manifest, save_head
 from nearid_search.indexer.location import locate_gallery, require_gallery
 from nearid_search.indexer.manifest import (
+    HEAD_NAME,
     MANIFEST_NAME,
     TABLES_NAME,
     EncoderRecord,
@@ -24,6 +26,9 @@ from nearid_search.records import Failure
 
 if TYPE_CHECKING:
     from nearid_search.encoder import IdentityEncoder
+
+
+NO_HEAD = "none"
 
 
 class Gallery:
@@ -80,12 +85,18 @@ class Gallery:
             manifest_name: file to keep the manifest in.
             tables: name of the folder for its tables.
         """
+        head = None
+        if encoder.head is not None:
+            # A copy, so that the gallery opens wherever it is moved and whatever becomes of the original.
+            head = f"{HEAD_NAME}-{encoder.head.fingerprint.rpartition(':')[2]}"
+            save_head(folder / head, encoder.head.arrays, encoder.head.manifest)
         record = EncoderRecord(
             fingerprint=encoder.fingerprint,
             backbone=encoder.source,
             dtype=encoder.backbone.spec.dtype,
             dim=encoder.dim,
             details=encoder.backbone.spec.as_dict(),
+            head=head,
         )
         created = datetime.now(UTC).isoformat(timespec="seconds")
         manifest = Manifest(encoder=record, created_at=created, made_by=__version__, tables=tables)
@@ -98,6 +109,12 @@ class Gallery:
         """Folder that stored relative paths start from."""
         return self.folder.parent
 
+    @property
+    def head_folder(self) -> Path | None:
+        """Folder of the head that made its embeddings; None if the frozen readout did."""
+        head = self.manifest.encoder.head
+        return None if head is None else self.folder / head
+
     def open_encoder(self, *, device: str = "auto") -> IdentityEncoder:
         """Open the encoder that made this gallery.
 
@@ -108,7 +125,7 @@ class Gallery:
         from nearid_search.encoder import IdentityEncoder
 
         record = self.manifest.encoder
-        encoder = IdentityEncoder.open(record.backbone, device=device, dtype=record.dtype)
+        encoder = IdentityEncoder.open(record.backbone, device=device, dtype=record.dtype, head=self.head_folder)
         self.check_encoder(encoder)
         return encoder
 
@@ -121,11 +138,13 @@ class Gallery:
         made_by = self.manifest.encoder.fingerprint
         if encoder.fingerprint != made_by:
             catalogue = next(iter(self.manifest.catalogues), "./catalog")
+            head = " --head FOLDER" if encoder.head is not None else ""
             raise GalleryMismatchError(
                 f"{self.folder} was made by {made_by}, but this encoder is {encoder.fingerprint}: "
-                f"embeddings of two encoders do not compare. Leave out --backbone and --dtype, or make it anew with: "
+                "embeddings of two encoders do not compare. "
+                f"Leave out --backbone, --dtype and --head, or make it anew with: "
                 f"nearid-search index {catalogue} --backbone {encoder.source} "
-                f"--dtype {encoder.backbone.spec.dtype} --gallery {self.folder} --rebuild"
+                f"--dtype {encoder.backbone.spec.dtype}{head} --gallery {self.folder} --rebuild"
             )
 
     def remember_catalogue(self, stored: str, identities: str | None) -> None:
@@ -158,6 +177,7 @@ class Gallery:
             "encoder": record.fingerprint,
             "backbone": record.backbone,
             "dtype": record.dtype,
+            "head": record.head,
             "dim": record.dim,
             "metadata": [field.name for field in self.store.metadata_fields],
             "catalogues": sorted(self.manifest.catalogues),
@@ -167,23 +187,51 @@ class Gallery:
 
 
 def find_encoder_config(
-    gallery: str | Path | None, *, backbone: str | None, dtype: str | None, device: str, fresh: bool
+    gallery: str | Path | None,
+    *,
+    backbone: str | None,
+    dtype: str | None,
+    device: str,
+    head: str | Path | None = None,
+    fresh: bool = False,
 ) -> EncoderConfig:
-    """Fill in what the caller left open: from the gallery if there is one to go on with, else the defaults.
+    """Fill in what the caller left open: from the head if one is given, else from the gallery, else the defaults.
 
     Args:
         gallery: the gallery's folder; by default the one ``locate_gallery`` finds.
         backbone: a backbone's name, or None.
         dtype: "float32", "bfloat16", "float16" or None.
         device: "auto", "cpu", "cuda" or "cuda:N".
-        fresh: whether the gallery is about to be made anew.
+        head: folder of a head, "none" for the frozen readout, or None.
+        fresh: whether the gallery is about to be made anew, so that a damaged manifest is no obstacle.
 
     Raises:
         GalleryCorruptError: if the gallery's manifest is damaged.
+        WeightsError: if the head cannot be read.
     """
     default = EncoderConfig()
-    manifest = None if fresh else read_manifest(locate_gallery(Path(gallery) if gallery is not None else None))
-    made_by = (
-        (default.backbone, default.dtype) if manifest is None else (manifest.encoder.backbone, manifest.encoder.dtype)
-    )
-    return EncoderConfig(backbone=backbone or made_by[0], dtype=dtype or made_by[1], device=device)
+    if head is not None and str(head) != NO_HEAD:
+        trained_on = read_head_manifest(Path(head))
+        return EncoderConfig(
+            backbone=backbone or trained_on.backbone,
+            dtype=dtype or trained_on.config.get("dtype", default.dtype),
+            device=device,
+            head=str(head),
+        )
+    folder = locate_gallery(Path(gallery) if gallery is not None else None)
+    record = _known_encoder(folder, fresh=fresh)
+    if record is None:
+        return EncoderConfig(backbone=backbone or default.backbone, dtype=dtype or default.dtype, device=device)
+    same = backbone in (None, record.backbone) and dtype in (None, record.dtype) and head is None
+    kept = str(folder / record.head) if same and record.head is not None else None
+    return EncoderConfig(backbone=backbone or record.backbone, dtype=dtype or record.dtype, device=device, head=kept)
+
+
+def _known_encoder(folder: Path, *, fresh: bool) -> EncoderRecord | None:
+    try:
+        manifest = read_manifest(folder)
+    except GalleryCorruptError:
+        if not fresh:
+            raise
+        manifest = None
+    return None if manifest is None else manifest.encoder

@@ -18,6 +18,7 @@ FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
 DRAFT_NAME = "draft.json"
 TABLES_NAME = "tables"
+HEAD_NAME = "head"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,7 @@ class EncoderRecord:
         dtype: arithmetic it runs in.
         dim: width of an embedding.
         details: the backbone's full specification, for people.
+        head: name of the folder of its head, beside the manifest; None for the frozen readout.
     """
 
     fingerprint: str
@@ -37,6 +39,7 @@ class EncoderRecord:
     dtype: str
     dim: int
     details: dict[str, Any] = field(default_factory=dict)
+    head: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,8 +135,9 @@ def read_manifest(gallery_dir: Path, *, name: str = MANIFEST_NAME) -> Manifest |
         )
     encoder = EncoderRecord(**document.pop("encoder"))
     manifest = Manifest(encoder=encoder, **document)
-    if not manifest.tables.startswith(TABLES_NAME) or Path(manifest.tables).name != manifest.tables:
-        raise GalleryCorruptError(f"{path} names the tables {manifest.tables!r}, which is outside the gallery")
+    for named, beginning in ((manifest.tables, TABLES_NAME), (encoder.head, HEAD_NAME)):
+        if named is not None and not (named.startswith(beginning) and Path(named).name == named):
+            raise GalleryCorruptError(f"{path} names the folder {named!r}, which is outside the gallery")
     return manifest
 
 

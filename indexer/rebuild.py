@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, GalleryWriteError
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.manifest import DRAFT_NAME, MANIFEST_NAME, TABLES_NAME, publish_manifest
+from nearid_search.indexer.manifest import DRAFT_NAME, HEAD_NAME, MANIFEST_NAME, TABLES_NAME, publish_manifest
 
 if TYPE_CHECKING:
     from nearid_search.encoder import IdentityEncoder
@@ -42,7 +42,7 @@ def open_draft(folder: Path, encoder: IdentityEncoder) -> Gallery:
 
 
 def publish_draft(draft: Gallery) -> None:
-    """Put a complete draft in the old gallery's place and delete the old tables.
+    """Put a complete draft in the old gallery's place and delete the old tables and head.
 
     Args:
         draft: what ``open_draft`` returned; the caller still holds the writer lock.
@@ -51,9 +51,11 @@ def publish_draft(draft: Gallery) -> None:
         GalleryWriteError: if the folder cannot be written.
     """
     publish_manifest(draft.folder)
-    for tables in draft.folder.glob(f"{TABLES_NAME}*"):
-        if tables.name != draft.manifest.tables:
-            shutil.rmtree(tables)
+    in_force = {draft.manifest.tables, draft.manifest.encoder.head}
+    for beginning in (TABLES_NAME, HEAD_NAME):
+        for folder in draft.folder.glob(f"{beginning}*"):
+            if folder.name not in in_force:
+                shutil.rmtree(folder)
 
 
 def require_gallery_folder(folder: Path) -> None:
@@ -76,4 +78,4 @@ def require_gallery_folder(folder: Path) -> None:
 
 
 def _is_own(name: str) -> bool:
-    return name in _OWN_FILES or name.startswith(TABLES_NAME) or name.endswith(".tmp")
+    return name in _OWN_FILES or name.startswith((TABLES_NAME, HEAD_NAME)) or name.endswith(".tmp")

@@ -15,11 +15,13 @@ class EncoderConfig:
         backbone: a name that ``nearid-search models`` lists.
         device: "auto", "cpu", "cuda" or "cuda:N".
         dtype: "float32", "bfloat16" or "float16".
+        head: folder of a trained head; None for the backbone's frozen readout.
     """
 
     backbone: str = "dinov2-small"
     device: str = "auto"
     dtype: str = "float32"
+    head: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

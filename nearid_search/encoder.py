@@ -1,4 +1,4 @@
-"""From pictures to unit embeddings: preprocessing, frozen backbone and (once trained) the identity head."""
+"""From pictures to unit embeddings: preprocessing, frozen backbone and identity head."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.backbones.base import Backbone
+from nearid_search.config import EncoderConfig
+from nearid_search.head_file import LoadedHead, load_head, read_head_manifest
+from nearid_search.head_numpy import embed
 from nearid_search.images import DecodedImage, read_image
 from nearid_search.similarity import Embeddings, unit_rows
 
@@ -18,42 +21,59 @@ Image = str | Path | NDArray[np.uint8]
 class IdentityEncoder:
     """Encodes images into unit vectors whose dot product is their similarity.
 
-    The same image gives the same vector whatever else is in the batch. Until a head is given, the vector is the
-    backbone's frozen readout.
+    The same image gives the same vector whatever else is in the batch. Without a head the vector is the backbone's
+    frozen readout.
 
     Args:
         backbone: the frozen network.
+        head: trained on this backbone's tokens.
         source: the text that opens the backbone again; its spec's name by default.
     """
 
-    def __init__(self, backbone: Backbone, *, source: str | None = None) -> None:
+    def __init__(self, backbone: Backbone, *, head: LoadedHead | None = None, source: str | None = None) -> None:
         self.backbone = backbone
+        self.head = head
         self.source = source or backbone.spec.name
 
     @classmethod
-    def open(cls, backbone: str = "dinov2-small", *, device: str = "auto", dtype: str = "float32") -> IdentityEncoder:
-        """Open an encoder by the name of its backbone.
+    def open(
+        cls,
+        backbone: str | None = None,
+        *,
+        device: str = EncoderConfig.device,
+        dtype: str | None = None,
+        head: str | Path | None = None,
+    ) -> IdentityEncoder:
+        """Open an encoder by the name of its backbone, or by its head.
 
         Args:
-            backbone: a name that ``nearid-search models`` lists.
+            backbone: a name that ``nearid-search models`` lists; by default the head's, or dinov2-small.
             device: "auto", "cpu", "cuda" or "cuda:N".
-            dtype: "float32", "bfloat16" or "float16".
+            dtype: "float32", "bfloat16" or "float16"; by default the one the head was trained on, or float32.
+            head: folder that ``nearid-search train`` made; None for the frozen readout.
 
         Raises:
             BackboneError: if the name is unknown.
             ConfigError: if device or dtype is none of these.
             DeviceUnavailableError: if the device asked for is absent.
             MissingExtraError: if an optional package is missing.
-            WeightsError: if the weights are missing or not the expected ones.
+            WeightsError: if weights are missing, not the expected ones, or the head was trained on another backbone.
         """
         from nearid_search.backbones.registry import open_backbone
 
-        return cls(open_backbone(backbone, device=device, dtype=dtype), source=backbone)
+        if head is not None:
+            trained_on = read_head_manifest(Path(head))
+            backbone = backbone or trained_on.backbone
+            dtype = dtype or trained_on.config.get("dtype")
+        source = backbone or EncoderConfig.backbone
+        opened = open_backbone(source, device=device, dtype=dtype or EncoderConfig.dtype)
+        loaded = None if head is None else load_head(Path(head), backbone_fingerprint=opened.spec.fingerprint)
+        return cls(opened, head=loaded, source=source)
 
     @property
     def dim(self) -> int:
         """Width of an embedding."""
-        return self.backbone.spec.pooled_dim
+        return self.backbone.spec.pooled_dim if self.head is None else self.head.spec.out_dim
 
     @property
     def device(self) -> str:
@@ -63,7 +83,8 @@ class IdentityEncoder:
     @property
     def fingerprint(self) -> str:
         """Names preprocessing, backbone and head; embeddings compare only within one fingerprint."""
-        return f"{self.backbone.spec.fingerprint}+frozen"
+        readout = "frozen" if self.head is None else self.head.fingerprint
+        return f"{self.backbone.spec.fingerprint}+{readout}"
 
     def prepare(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Resize one (H, W, 3) uint8 RGB image to the backbone's (S, S, 3) input.
@@ -85,7 +106,9 @@ class IdentityEncoder:
         Raises:
             ShapeError: if ``images`` has another shape or dtype.
         """
-        return unit_rows(self.backbone.pooled(images))
+        if self.head is None:
+            return unit_rows(self.backbone.pooled(images))
+        return embed(self.head.spec, self.head.arrays, self.backbone.tokens(images))
 
     def encode(self, images: Sequence[Image], *, batch_size: int = 8) -> Embeddings:
         """Encode files or arrays.

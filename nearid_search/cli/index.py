@@ -22,6 +22,10 @@ def index(
         str | None, typer.Option(help=f"A name from `nearid-search models`. Default: {EncoderConfig.backbone}.")
     ] = None,
     dtype: Annotated[str | None, typer.Option(help=f"Arithmetic. Default: {EncoderConfig.dtype}.")] = None,
+    head: Annotated[
+        str | None,
+        typer.Option(help="Folder of a trained head; 'none': without. Default: the gallery's, else none."),
+    ] = EncoderConfig.head,
     device: DeviceOption = EncoderConfig.device,
     batch_size: Annotated[int, typer.Option(help="Images an encoder call.", min=1)] = IndexConfig.batch_size,
     decoders: Annotated[int, typer.Option(help="Decoding threads; 0: one a core.", min=0)] = IndexConfig.decoders,
@@ -45,7 +49,9 @@ def index(
     if dry_run:
         render.print_dry_run(catalogue, gallery, identities, rebuild=rebuild, json=json)
         return
-    encoder_config = find_encoder_config(gallery, backbone=backbone, dtype=dtype, device=device, fresh=rebuild)
+    encoder_config = find_encoder_config(
+        gallery, backbone=backbone, dtype=dtype, device=device, head=head, fresh=rebuild
+    )
     config = IndexConfig(batch_size=batch_size, decoders=decoders, keep_missing=keep_missing)
     with render.IndexProgress(quiet=json) as progress:
         report = index_catalogue(
