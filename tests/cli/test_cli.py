@@ -19,7 +19,7 @@ from nearid_search.cli.query import query as query_command
 from nearid_search.config import EncoderConfig, IndexConfig, QueryConfig
 from nearid_search.indexer.lock import writer_lock
 
-COMMANDS = [["index"], ["query"], ["models"], ["gallery", "info"], ["gallery", "list"]]
+COMMANDS = [["index"], ["query"], ["train"], ["models"], ["models", "import"], ["gallery", "info"], ["gallery", "list"]]
 INDEX_KEYS = {"gallery", "added", "updated", "unchanged", "removed", "failed", "images", "identities", "seconds"}
 QUERY_KEYS = {"query", "verdict", "identity", "confidence", "margin", "matches"}
 
