@@ -82,6 +82,7 @@ class HeadFit:
         device: where the head runs, "cpu" or "cuda:N".
         out: folder for checkpoint and log.
         save_best: called with every head that is better than those before.
+        variants: rows among which training draws, by row of an image; validation takes the images themselves.
 
     Raises:
         TrainingError: if there are not two identities with two views to learn from, or none to validate on.
@@ -98,6 +99,7 @@ class HeadFit:
         device: str,
         out: Path,
         save_best: SaveBest,
+        variants: Mapping[int, NDArray[np.int64]] | None = None,
     ) -> None:
         self._head, self._store, self._config, self._device = head.to(device), store, config, device
         self._out, self._save_best = out, save_best
@@ -107,6 +109,7 @@ class HeadFit:
             max_positives=config.max_positives,
             max_distractors=config.max_distractors,
             seed=config.seed,
+            variants=variants,
         )
         if self._sampler.num_identities < 2:
             raise TrainingError(
@@ -136,7 +139,7 @@ class HeadFit:
         _keep_log_until(log, state["step"])
         with log.open("a", encoding="utf-8") as lines:
             for step in range(state["step"], self.total_steps):
-                terms = self._step(step)
+                terms = self.step(step)
                 entry: dict[str, Any] = {"step": step + 1, **terms}
                 scores = None
                 if (step + 1) % self._config.validate_every == 0 or step + 1 == self.total_steps:
@@ -153,8 +156,18 @@ class HeadFit:
             self.total_steps, state["best_step"], ValidationScores.from_dict(state["best"]), tuple(state["alarms"])
         )
 
-    def _step(self, step: int) -> dict[str, float]:
-        """Do one optimiser step and return its figures."""
+    def step(self, step: int) -> dict[str, float]:
+        """Do one optimiser step; the same step always gives the same figures.
+
+        Args:
+            step: counted from 0.
+
+        Returns:
+            Loss, its terms, the norm of the gradient before clipping, and the learning rate.
+
+        Raises:
+            TrainingError: if a figure is no number.
+        """
         rate = learning_rate(step, self.total_steps, self._config)
         for group in self._optimiser.param_groups:
             group["lr"] = rate

@@ -6,7 +6,7 @@ distractors: those on the background of its anchor view.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +41,7 @@ class BatchSampler:
         max_positives: P.
         max_distractors: K.
         seed: of every choice.
+        variants: by row, rows of which each slot takes one; a row that is not there stands for itself.
     """
 
     def __init__(
@@ -51,12 +52,14 @@ class BatchSampler:
         max_positives: int,
         max_distractors: int,
         seed: int,
+        variants: Mapping[int, NDArray[np.int64]] | None = None,
     ) -> None:
         self._identities = [sample.views for sample in samples if len(sample.views) > 1]
         self._batch_size = min(batch_size, max(len(self._identities), 1))
         self._max_positives = max_positives
         self._max_distractors = max_distractors
         self._seed = seed
+        self._variants = variants or {}
 
     @property
     def num_identities(self) -> int:
@@ -79,11 +82,12 @@ class BatchSampler:
         chosen = order[place * self._batch_size : (place + 1) * self._batch_size]
         rng = np.random.default_rng([self._seed, epoch, place])
         drawn = [self._draw(self._identities[number], rng) for number in chosen]
-        return Batch(
+        slots = (
             np.array([anchor for anchor, _, _ in drawn], np.int64),
             _padded([positives for _, positives, _ in drawn], self._max_positives),
             _padded([distractors for _, _, distractors in drawn], self._max_distractors),
         )
+        return Batch(*(self._varied(rows, rng) for rows in slots))
 
     def _draw(self, views: tuple[ViewRows, ...], rng: np.random.Generator) -> tuple[int, list[int], list[int]]:
         order = rng.permutation(len(views))
@@ -91,6 +95,11 @@ class BatchSampler:
         positives = [views[number].view for number in order[1 : 1 + self._max_positives]]
         distractors = rng.permutation(np.array(list(anchor.distractors.values()), np.int64))[: self._max_distractors]
         return anchor.view, positives, distractors.tolist()
+
+    def _varied(self, rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+        """Put one variant, the image itself among them, in the place of each row."""
+        chosen = [rng.choice(self._variants[row]) if row in self._variants else row for row in rows.ravel().tolist()]
+        return np.array(chosen, np.int64).reshape(rows.shape)
 
 
 def _padded(rows: list[list[int]], width: int) -> NDArray[np.int64]:

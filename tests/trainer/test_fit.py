@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from toy_backbone import TOY_SPEC
 
 pytest.importorskip("torch")
@@ -55,7 +56,9 @@ def samples(first: int, last: int) -> list[SampleRows]:
 class Run:
     """One run in a folder; keeps what it was told."""
 
-    def __init__(self, out: Path, store: FeatureStore, **settings: object) -> None:
+    def __init__(
+        self, out: Path, store: FeatureStore, variants: dict[int, NDArray[np.int64]] | None = None, **settings: object
+    ) -> None:
         out.mkdir(exist_ok=True)
         document = {"batch_size": 4, "epochs": 30, "learning_rate": 0.01, "warmup_steps": 5, "validate_every": 10}
         self.config = TrainConfig.from_dict({"dataset": "x", "out": str(out), **document, **settings})
@@ -69,6 +72,7 @@ class Run:
             device="cpu",
             out=out,
             save_best=lambda _, scores, step: self.kept.append((step, scores)),
+            variants=variants,
         )
 
     def go(self, on_step: Callable[[StepReport], None] | None = None) -> FitResult:
@@ -120,6 +124,28 @@ def test_a_run_that_was_stopped_ends_with_the_same_weights(
     assert resumed.weights() == whole.weights()
     assert resumed.log() == whole.log()
     assert result.best_step == whole.kept[-1][0]
+
+
+def test_a_run_on_variants_differs_and_resumes_bit_for_bit(whole: Run, store: FeatureStore, tmp_path: Path) -> None:
+    # The other views of an identity stand in for variants of each.
+    rows = np.arange(2 * VIEWS * NUM_THINGS).reshape(NUM_THINGS, VIEWS, 2).transpose(0, 2, 1).reshape(-1, VIEWS)
+    variants = {int(row): family for family in rows for row in family}
+    # Validation must take the images themselves: no such row could be read.
+    variants |= {row: np.array([10**6]) for sample in samples(8, NUM_THINGS) for row in sample.rows()}
+    straight = Run(tmp_path / "straight", store, variants)
+    straight.go()
+    assert straight.weights() != whole.weights()
+
+    def interrupt(report: StepReport) -> None:
+        if report.step == 34:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Run(tmp_path / "out", store, variants).go(interrupt)
+    resumed = Run(tmp_path / "out", store, variants)
+    resumed.go()
+    assert resumed.weights() == straight.weights()
+    assert resumed.log() == straight.log()
 
 
 def test_a_finished_run_does_nothing_more(whole: Run, store: FeatureStore) -> None:

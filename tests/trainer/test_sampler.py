@@ -88,3 +88,33 @@ def test_every_view_and_distractor_has_its_turn() -> None:
 @pytest.mark.parametrize("views", [[], [1, 1]], ids=str)
 def test_nothing_to_pair(views: list[int]) -> None:
     assert sampler(views).steps_per_epoch == 0
+
+
+def varied(variants: dict[int, np.ndarray], seed: int = 0) -> BatchSampler:
+    samples = make_samples([2, 3, 2], distractors=1)
+    return BatchSampler(samples, batch_size=3, max_positives=2, max_distractors=2, seed=seed, variants=variants)
+
+
+def test_each_slot_takes_one_variant_of_the_image_it_would_hold_and_all_have_their_turn() -> None:
+    rows = [row for sample in make_samples([2, 3, 2], distractors=1) for row in sample.rows()]
+    variants = {row: np.array([row, row + 10_000, row + 20_000]) for row in rows if row != 0}
+    plain, drawn = varied({}), varied(variants)
+    seen = set()
+    for step in range(150):
+        batch, expected = drawn.batch(step), plain.batch(step)
+        for slots, images in [
+            (batch.anchors, expected.anchors),
+            (batch.positives, expected.positives),
+            (batch.distractors, expected.distractors),
+        ]:
+            assert (np.where(slots == NONE, NONE, slots % 10_000) == images).all()
+            seen |= set(slots.ravel().tolist())
+    assert seen == {NONE, 0, *(row for found in variants.values() for row in found.tolist())}
+
+
+def test_the_same_step_draws_the_same_variants() -> None:
+    variants = {row: np.arange(row, row + 50) for sample in make_samples([2, 3, 2]) for row in sample.rows()}
+    first, second = varied(variants), varied(variants)
+    second.batch(5)
+    assert as_lists(first.batch(7)) == as_lists(second.batch(7))
+    assert as_lists(first.batch(7)) != as_lists(varied(variants, seed=1).batch(7))
