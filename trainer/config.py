@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from nearid_search.config import EncoderConfig
 from nearid_search.errors import ConfigError
+from nearid_search.trainer.augment import AugmentConfig
 from nearid_search.trainer.token_codec import TokenCodec
 
 
@@ -70,6 +71,7 @@ class TrainConfig:
         head: its shape.
         loss: the objective.
         codec: how cached tokens are kept.
+        augment: variants of the training images.
     """
 
     dataset: str
@@ -91,6 +93,7 @@ class TrainConfig:
     head: HeadConfig = field(default_factory=HeadConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     codec: TokenCodec = field(default_factory=TokenCodec)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "max_positives", "validate_every"):

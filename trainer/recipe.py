@@ -24,6 +24,7 @@ from nearid_search.trainer.datasets.records import SPLITS
 from nearid_search.trainer.extract import ExtractProgress, extract_features
 from nearid_search.trainer.feature_store import FeatureStore
 from nearid_search.trainer.validation import ValidationScores
+from nearid_search.trainer.variants import Variants
 
 if TYPE_CHECKING:
     from nearid_search.head import MapHead
@@ -58,7 +59,7 @@ class TrainReport:
         head: fingerprint of the head.
         backbone: fingerprint of the backbone.
         split_sizes: identities in each split.
-        images: images whose features are cached.
+        images: images whose features are cached, their variants not counted.
         steps: optimiser steps.
         best_step: the step whose head was kept.
         scores: its validation scores.
@@ -115,7 +116,9 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
     out = Path(config.out)
     _make_folder(out)
     store = FeatureStore(Path(config.features) if config.features else out / "features", backbone.spec, config.codec)
-    failures = _cache_features(dataset, hashes, backbone, store, listener)
+    images = {hashes[placed.image]: placed.image for placed in dataset.images() if placed.role != "mask"}
+    variants = Variants(config.augment, dataset.split("train"), hashes)
+    failures = _cache_features(images, variants, backbone, store, listener)
 
     manifest = _manifest(config, backbone.spec, dataset, data_hash(dataset, hashes))
 
@@ -133,6 +136,7 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
         device=backbone.device,
         out=out,
         save_best=save_best,
+        variants=variants.rows(store),
     )
     result = fit.run(listener.on_step)
     return TrainReport(
@@ -140,7 +144,7 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
         head=load_head(out, backbone_fingerprint=backbone.spec.fingerprint).fingerprint,
         backbone=backbone.spec.fingerprint,
         split_sizes=_split_sizes(dataset),
-        images=len(store),
+        images=sum(key in store for key in images),
         steps=result.steps,
         best_step=result.best_step,
         scores=result.best,
@@ -151,20 +155,21 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
 
 
 def _cache_features(
-    dataset: Dataset,
-    hashes: dict[ImageSource, str],
+    images: dict[str, ImageSource],
+    variants: Variants,
     backbone: Backbone,
     store: FeatureStore,
     listener: Listener,
 ) -> list[Failure]:
     """Say how much there is to do and do it."""
-    images = {hashes[placed.image]: placed.image for placed in dataset.images() if placed.role != "mask"}
-    missing = sum(key not in store for key in images)
+    names = [name for key in images for name in variants.keys(key)]
+    missing = sum(name not in store for name in names)
     size = missing * store.bytes_per_image / 1e6
     listener.on_note(
-        f"{len(images) - missing} images cached already, {missing} to do: {size:,.1f} MB in {store.folder}"
+        f"{len(names) - missing} images cached already, {missing} to do: {size:,.1f} MB in {store.folder}"
+        + (f" ({len(names) - len(images)} of the images are variants)" if len(names) > len(images) else "")
     )
-    return extract_features(images, backbone, store, on_progress=listener.on_extract)
+    return extract_features(images, backbone, store, variants=variants, on_progress=listener.on_extract)
 
 
 def _manifest(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,15 @@ from nearid_search.eval.metrics import score_margins
 from nearid_search.head_file import load_head
 from nearid_search.head_numpy import embed
 from nearid_search.similarity import unit_rows
+from nearid_search.trainer.augment import AugmentConfig, augment
 from nearid_search.trainer.config import TrainConfig
 from nearid_search.trainer.dataset_rows import rows_of
 from nearid_search.trainer.datasets import hash_images, open_dataset
-from nearid_search.trainer.extract import extract_features
+from nearid_search.trainer.extract import ExtractProgress, extract_features
 from nearid_search.trainer.feature_store import FeatureStore
 from nearid_search.trainer.recipe import Listener, TrainReport, train
 from nearid_search.trainer.validation import pair_margins
+from nearid_search.trainer.variants import Variants
 
 SMALL = {"width": 48, "num_heads": 4, "num_probes": 2, "mlp_dim": 96, "out_dim": 32}
 
@@ -124,6 +127,62 @@ def test_cached_tokens_are_the_backbones(trained: tuple[TrainConfig, TrainReport
     pixels = np.asarray(Image.open(path).convert("RGB"))
     (tokens,) = backbone.tokens(backbone.spec.preprocessing.resize(pixels)[None])
     assert np.allclose(cached, tokens, rtol=2**-10, atol=1e-6)
+
+
+def test_variants_of_the_training_images_alone_are_cached_and_learnt_from(
+    trained: tuple[TrainConfig, TrainReport, list[str]], dataset: Path, tmp_path: Path
+) -> None:
+    plain, plain_report, _ = trained
+    features = tmp_path / "features"
+    shutil.copytree(Path(plain.out) / "features", features)
+    notes: list[str] = []
+    augmented = config_for(dataset, tmp_path / "head", features=str(features), epochs=1, augment={"variants": 2})
+    report = train(augmented, listener=Listener(on_note=notes.append))
+    # 8 identities of 2 views with a distractor each: 32 images, 2 variants of each.
+    assert "52 images cached already, 64 to do: 37.7 MB" in notes[0]
+    assert "64 of the images are variants" in notes[0]
+    assert report.images == 52
+    assert load_head(Path(augmented.out)).manifest.config["augment"]["variants"] == 2
+    assert len((features / "rows.txt").read_text().splitlines()) == 52 + 64
+    # Another augmentation makes its own and leaves these; without one the plain head comes out again.
+    other = config_for(
+        dataset, tmp_path / "other", features=str(features), epochs=1, augment={"variants": 1, "flip": 1.0}
+    )
+    assert train(other, listener=Listener(on_note=notes.append)).head != report.head
+    assert "52 images cached already, 32 to do" in notes[1]
+    assert train(config_for(dataset, tmp_path / "again", features=str(features))).head == plain_report.head
+
+
+def test_cached_variants_are_the_backbones_of_the_augmented_picture(tmp_path: Path) -> None:
+    path = make_dataset(tmp_path / "data", things={"train": 2}, views=1)
+    home = path / "train/thing-01/1"
+    Image.fromarray(np.pad(np.ones((64, 64), bool), 16)).save(home / "mask.png")
+    opened = open_dataset(path)
+    hashes = hash_images(opened)
+    backbone = open_backbone("dinov2-small", device="cpu", dtype="float32")
+    store = FeatureStore(tmp_path / "store", backbone.spec)
+    config = AugmentConfig(variants=2, foreground=1.0)
+    variants = Variants(config, opened.split("train"), hashes)
+    images = {hashes[placed.image]: placed.image for placed in opened.images() if placed.role != "mask"}
+    progress: list[ExtractProgress] = []
+    extract_features(images, backbone, store, variants=variants, batch_size=5, on_progress=progress.append)
+    assert [(report.done, report.total) for report in progress] == [(5, 12), (10, 12), (12, 12)]
+    for name, mask in [("positive", np.pad(np.ones((64, 64), bool), 16)), ("distractor-other", None)]:
+        pixels = np.asarray(Image.open(home / f"{name}.png").convert("RGB"))
+        key = hashlib.sha256((home / f"{name}.png").read_bytes()).hexdigest()
+        made = [augment(pixels, mask, config=config, key=key, variant=number) for number in range(3)]
+        (tokens,) = backbone.tokens(np.stack([backbone.spec.preprocessing.resize(picture) for picture in made]))
+        (cached,) = store.tokens(store.rows(variants.keys(key)))
+        assert np.allclose(cached, tokens, rtol=2**-10, atol=1e-6)
+
+
+def test_an_image_whose_mask_is_broken_is_reported_once_and_left_out(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "data", things={"train": 4, "val": 2}, views=3)
+    (dataset / "train/thing-01/1/mask.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    settings = {"epochs": 1, "augment": {"variants": 1, "foreground": 0.5}}
+    report = train(config_for(dataset, tmp_path / "head", **settings))
+    assert [Path(failure.path).name for failure in report.failures] == ["mask.png"]
+    assert report.images == 35
 
 
 def test_without_distractors_it_warns_and_trains(tmp_path: Path) -> None:

@@ -15,10 +15,12 @@ PLACES = {"dataset": "data", "out": "head"}
 def test_a_file_changes_what_it_names(tmp_path: Path) -> None:
     path = tmp_path / "train.toml"
     path.write_text(
-        'dataset = "data"\nout = "head"\nlearning_rate = 1\n[loss]\nalpha = 0.25\n[codec]\nmax_tokens = 64\n'
+        'dataset = "data"\nout = "head"\nlearning_rate = 1\n[loss]\nalpha = 0.25\n'
+        "[codec]\nmax_tokens = 64\n[augment]\nvariants = 3\n"
     )
     config = TrainConfig.from_dict(read_toml(path))
     assert (config.learning_rate, config.loss.alpha, config.codec.max_tokens) == (1.0, 0.25, 64)
+    assert (config.augment.variants, config.augment.flip) == (3, 0.5)
     assert config.loss.temperature == TrainConfig(dataset="data", out="head").loss.temperature
 
 
@@ -42,6 +44,8 @@ def test_the_resolved_settings_make_the_same_config() -> None:
         ({**PLACES, "learning_rate": True}, "learning_rate must be a value like"),
         ({**PLACES, "clip_norm": 0.0}, "clip_norm must be above 0"),
         ({**PLACES, "codec": {"dtype": "float64"}}, "not 'float64'"),
+        ({**PLACES, "augment": {"flip": 2}}, r"augment\.flip must be .* got 2"),
+        ({**PLACES, "augment": {"hue": 0.1}}, r"unknown setting 'augment\.hue'"),
     ],
 )
 def test_mistakes_are_named(document: dict[str, Any], message: str) -> None:

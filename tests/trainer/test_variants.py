@@ -1,0 +1,91 @@
+"""Which variants are cached under which keys; another augmentation or mask never passes for this one."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from toy_backbone import TOY_SPEC
+
+from nearid_search.errors import UnreadableImageError
+from nearid_search.trainer.augment import AugmentConfig, augment
+from nearid_search.trainer.datasets import Sample, View
+from nearid_search.trainer.datasets.image_sources import FileImage, ImageSource
+from nearid_search.trainer.feature_store import FeatureStore
+from nearid_search.trainer.variants import Variants, read_mask
+
+PICTURE, DISTRACTOR, MASK = (FileImage(Path(name)) for name in ("picture.png", "distractor.png", "mask.png"))
+KEYS: dict[ImageSource, str] = {PICTURE: "p", DISTRACTOR: "d", MASK: "m"}
+
+
+def variants(mask: FileImage | None = None, keys: dict[ImageSource, str] = KEYS, **settings: float) -> Variants:
+    view = View(1, PICTURE, mask, {"other": DISTRACTOR})
+    config = AugmentConfig(**{"variants": 2, **settings})  # type: ignore[arg-type]  # variants is a whole number
+    return Variants(config, [Sample("thing", None, "train", (view,))], keys)
+
+
+def test_the_picture_has_its_own_key_and_every_variant_another() -> None:
+    names = [*variants().keys("p"), *variants().keys("d")]
+    assert (names[0], names[3]) == ("p", "d")
+    assert len(set(names)) == 6
+    assert [name.split("-")[0] for name in names[1:3]] == ["p/1", "p/2"]
+    assert not any(letter.isspace() for name in names for letter in name)
+
+
+def test_images_that_are_not_learnt_from_have_no_variants() -> None:
+    assert variants().keys("of another split") == ["of another split"]
+    assert variants(variants=0).keys("p") == ["p"]
+
+
+@pytest.mark.parametrize("name", ["flip", "jitter", "shift", "scale", "foreground"])
+def test_another_augmentation_has_other_keys(name: str) -> None:
+    assert not set(variants().keys("p")[1:]) & set(variants(None, KEYS, **{name: 0.3}).keys("p"))
+
+
+def test_more_variants_keep_the_keys_of_fewer() -> None:
+    assert variants(variants=5).keys("p")[:3] == variants().keys("p")
+
+
+def test_a_mask_counts_only_where_it_is_used() -> None:
+    assert variants(MASK).keys("p") == variants().keys("p")
+    masked, unmasked = variants(MASK, foreground=0.5), variants(foreground=0.5)
+    assert masked.keys("p")[1:] != unmasked.keys("p")[1:]
+    assert masked.keys("p")[1:] != variants(MASK, {**KEYS, MASK: "edited"}, foreground=0.5).keys("p")[1:]
+    assert masked.keys("d") == unmasked.keys("d")
+
+
+def test_the_mask_is_read_for_the_picture_alone_and_only_when_it_is_used(tmp_path: Path) -> None:
+    mask = FileImage(tmp_path / "mask.png")
+    keys: dict[ImageSource, str] = {PICTURE: "p", DISTRACTOR: "d", mask: "m"}
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    found = variants(mask, keys, foreground=1.0)
+    for number in (0, 1):
+        assert len(list(found.pictures("d", pixels, [number]))) == 1
+    assert list(variants(mask, keys).pictures("p", pixels, [1]))
+    assert np.array_equal(next(found.pictures("p", pixels, [0])), pixels)
+    with pytest.raises(UnreadableImageError, match=r"mask\.png: no such file"):
+        next(found.pictures("p", pixels, [1]))
+    white = np.zeros((10, 15), bool)
+    white[2:7, 3:9] = True
+    Image.fromarray(white).save(mask.path)
+    config = AugmentConfig(variants=2, foreground=1.0)
+    large = white.repeat(2, axis=0).repeat(2, axis=1)
+    for number, picture in zip((2, 1), found.pictures("p", pixels, [2, 1]), strict=True):
+        assert np.array_equal(picture, augment(pixels, large, config=config, key="p", variant=number))
+
+
+def test_the_lighter_half_of_greys_is_the_thing(tmp_path: Path) -> None:
+    path = tmp_path / "mask.png"
+    Image.fromarray(np.array([[0, 127], [128, 255]], np.uint8)).save(path)
+    assert read_mask(FileImage(path), 2, 2).tolist() == [[False, False], [True, True]]
+
+
+def test_rows_are_those_that_the_store_has(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path / "store", TOY_SPEC)
+    found = variants()
+    names = ["x", found.keys("d")[2], "d", found.keys("d")[1], "p", found.keys("p")[2]]
+    tokens = [np.zeros((len(names), scale.num_tokens, scale.dim), np.float32) for scale in TOY_SPEC.token_scales]
+    assert found.rows(store) == {}
+    store.append(names, tokens)
+    assert {row: rows.tolist() for row, rows in found.rows(store).items()} == {2: [2, 3, 1], 4: [4, 5]}
+    assert variants(variants=0).rows(store) == {}
