@@ -2,8 +2,7 @@
 
 The probes are the same for every image, so everything linear between a token and its attention logit is folded into
 one direction for each head and probe, and only the pooled tokens go through the maps to values. A textbook head maps
-every token to a key and a value; this one gives the same numbers up to rounding and touches each token twice. The
-textbook head is ``head_numpy``, which the tests compare.
+every token to a key and a value; this one gives the same numbers up to rounding and touches each token twice.
 """
 
 from __future__ import annotations

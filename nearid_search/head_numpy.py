@@ -1,7 +1,8 @@
-"""The identity head in NumPy, for machines without torch, written as the equations read.
+"""The identity head in NumPy, for machines without torch.
 
-Images are computed one by one: the order in which a matrix product sums may depend on its size, and an embedding must
-not depend on the rest of the batch.
+Attention is folded as ``head_folding`` says, so no token is mapped to a key or a value. Images are computed one by one:
+the order in which a matrix product sums may depend on its size, and an embedding must not depend on the rest of the
+batch.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from nearid_search.head_folding import LogitMap, fold_attention
 from nearid_search.head_spec import LAYER_NORM_EPS, Arrays, HeadSpec
 from nearid_search.similarity import Embeddings, unit_rows
 
@@ -51,37 +53,43 @@ def pool(spec: HeadSpec, arrays: Arrays, tokens: Sequence[NDArray[np.floating]])
         ShapeError: if ``tokens`` has other shapes.
     """
     spec.check_tokens([scale.shape for scale in tokens])
+    logit_maps = fold_attention(spec, arrays)
     pooled = np.empty((len(tokens[0]), spec.out_dim), np.float32)
     for row in range(len(pooled)):
         # A copy, so that neither strides nor alignment can choose another way through the matrix product.
-        pooled[row] = _pool_image(spec, arrays, [np.array(scale[row], np.float32, order="C") for scale in tokens])
+        scales = [np.array(scale[row], np.float32, order="C") for scale in tokens]
+        pooled[row] = _pool_image(spec, arrays, logit_maps, scales)
     return pooled
 
 
-def _pool_image(spec: HeadSpec, arrays: Arrays, scales: list[Floats]) -> Floats:
+def _pool_image(spec: HeadSpec, arrays: Arrays, logit_maps: list[LogitMap], scales: list[Floats]) -> Floats:
     """Pool one image: (N, D) tokens at each scale to (out_dim,)."""
-    if spec.projects_tokens:
-        scales = [_linear(arrays, f"scales.{number}", scale) for number, scale in enumerate(scales)]
-    tokens = np.concatenate(scales)
-    queries = _split_heads(spec, _linear(arrays, "query", arrays["probes"]))
-    keys = _split_heads(spec, _linear(arrays, "key", tokens))
-    values = _split_heads(spec, _linear(arrays, "value", tokens))
-    logits = queries @ keys.transpose(0, 2, 1) / np.float32(math.sqrt(keys.shape[2]))
-    gathered = (_softmax(logits) @ values).transpose(1, 0, 2).reshape(spec.num_probes, spec.width)
-    attended = _linear(arrays, "attention", gathered)
+    attended = _linear(arrays, "attention", _attend(spec, arrays, logit_maps, scales))
     hidden = _gelu(_linear(arrays, "mlp_in", _layer_norm(arrays, attended)), spec.activation)
     pooled = (attended + _linear(arrays, "mlp_out", hidden)).reshape(-1)
     return _linear(arrays, "output", pooled) if spec.projects_output else pooled
 
 
+def _attend(spec: HeadSpec, arrays: Arrays, logit_maps: list[LogitMap], scales: list[Floats]) -> Floats:
+    """Return what each probe gathers, its heads side by side: (P, width)."""
+    logits = [fold.directions @ scale.T + fold.offsets[:, None] for fold, scale in zip(logit_maps, scales, strict=True)]
+    ends = np.cumsum([len(scale) for scale in scales])[:-1]
+    shares = np.split(_softmax(np.concatenate(logits, axis=1)), ends, axis=1)
+    gathered = [share @ scale for share, scale in zip(shares, scales, strict=True)]
+    if spec.projects_tokens:
+        for number, share in enumerate(shares):
+            bias = share.sum(axis=1, keepdims=True) * arrays[f"scales.{number}.bias"]
+            gathered[number] = gathered[number] @ arrays[f"scales.{number}.weight"].T + bias
+    by_head = np.sum(gathered, axis=0).reshape(spec.num_heads, spec.num_probes, spec.width)
+    value_maps = arrays["value.weight"].reshape(spec.num_heads, -1, spec.width).transpose(0, 2, 1)
+    side_by_side = (by_head @ value_maps).transpose(1, 0, 2).reshape(spec.num_probes, spec.width)
+    values: Floats = side_by_side + arrays["value.bias"]
+    return values
+
+
 def _linear(arrays: Arrays, name: str, inputs: Floats) -> Floats:
     outputs: Floats = inputs @ arrays[f"{name}.weight"].T + arrays[f"{name}.bias"]
     return outputs
-
-
-def _split_heads(spec: HeadSpec, rows: Floats) -> Floats:
-    """(N, width) -> (heads, N, width / heads)."""
-    return rows.reshape(len(rows), spec.num_heads, -1).transpose(1, 0, 2)
 
 
 def _softmax(logits: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""The NumPy head gives what the torch head gives, and each image the same bits whatever its batch."""
+"""The NumPy head gives what the textbook's and the torch head give, and each image the same bits whatever its batch."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ import torch
 from head_cases import PAPER, SPECS, random_arrays, random_tokens
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from textbook_head import embed_by_the_book
 
 from nearid_search.errors import ShapeError
 from nearid_search.head import MapHead
@@ -30,7 +31,7 @@ def specs(draw: st.DrawFn) -> HeadSpec:
 
 @settings(deadline=None, max_examples=40)
 @given(specs(), st.integers(0, 2**32 - 1))
-def test_it_equals_the_torch_head(spec: HeadSpec, seed: int) -> None:
+def test_it_equals_the_textbook_and_the_torch_head(spec: HeadSpec, seed: int) -> None:
     # Weights as a trained head has them: Xavier matrices, with biases that matter.
     rng = np.random.default_rng(seed)
     arrays = MapHead(spec, seed=seed).to_arrays()
@@ -38,7 +39,15 @@ def test_it_equals_the_torch_head(spec: HeadSpec, seed: int) -> None:
     tokens = random_tokens(spec, seed=seed)
     with torch.inference_mode():
         expected = MapHead.from_arrays(spec, arrays)([torch.from_numpy(scale) for scale in tokens]).numpy()
-    np.testing.assert_allclose(embed(spec, arrays, tokens), expected, atol=1e-5)
+    found = embed(spec, arrays, tokens)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(found, embed_by_the_book(spec, arrays, tokens), atol=1e-5)
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_it_equals_the_textbook_head_where_attention_is_sharp(spec: HeadSpec) -> None:
+    arrays, tokens = random_arrays(spec), random_tokens(spec)
+    np.testing.assert_allclose(embed(spec, arrays, tokens), embed_by_the_book(spec, arrays, tokens), atol=1e-5)
 
 
 def test_it_equals_the_torch_head_at_the_papers_size() -> None:
@@ -47,6 +56,7 @@ def test_it_equals_the_torch_head_at_the_papers_size() -> None:
         head = MapHead.from_arrays(PAPER, arrays)
         expected = head([torch.from_numpy(scale) for scale in tokens]).numpy()
     np.testing.assert_allclose(embed(PAPER, arrays, tokens), expected, atol=1e-5)
+    np.testing.assert_allclose(embed(PAPER, arrays, tokens), embed_by_the_book(PAPER, arrays, tokens), atol=1e-5)
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
