@@ -104,6 +104,7 @@ class OnnxDinov2Small:
         import onnx
         import onnxruntime
 
+        self._path = path
         self._spec = make_spec("float32")
         outputs = [layer_output(layer) for layer in LAYERS]
         graph = cut_graph(onnx.load(path), _INPUT, outputs)
@@ -156,6 +157,29 @@ class OnnxDinov2Small:
             ShapeError: if ``images`` has another shape or dtype.
         """
         return pool_layers(self.tokens(images)[0])
+
+    def token_graph(self) -> onnx.ModelProto:
+        """Build the graph that computes the tokens.
+
+        Returns:
+            A model from ``input_image``, (B, 3, 224, 224) float32 normalised pixels, to one output: ``tokens``.
+        """
+        import onnx
+        from onnx import TensorProto, helper, numpy_helper
+
+        model = cut_graph(onnx.load(self._path), _INPUT, self._outputs)
+        graph = model.graph
+        # Slice's start, end and axis: every token after the class token.
+        bounds = {"patches/start": 1, "patches/end": 1 + NUM_TOKENS, "patches/axis": 1}
+        graph.initializer.extend(numpy_helper.from_array(np.asarray([n]), name) for name, n in bounds.items())
+        patches = [f"patches/{layer}" for layer in LAYERS]
+        for output, name in zip(self._outputs, patches, strict=True):
+            graph.node.append(helper.make_node("Slice", [output, *bounds], [name], name))
+        graph.node.append(helper.make_node("Concat", patches, ["tokens"], "tokens", axis=2))
+        del graph.output[:]
+        shape: list[int | str | None] = ["batch_size", NUM_TOKENS, WIDTH * len(LAYERS)]
+        graph.output.append(helper.make_tensor_value_info("tokens", TensorProto.FLOAT, shape))
+        return model
 
 
 def pool_layers(tokens: NDArray[np.float32]) -> NDArray[np.float32]:

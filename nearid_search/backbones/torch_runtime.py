@@ -82,6 +82,17 @@ class TorchBackbone:
         parts = self._run(images, lambda pixels: (self._pooled(pixels),))
         return _join([part[0] for part in parts], (self._spec.pooled_dim,))
 
+    def compute_tokens(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Compute patch tokens from normalised pixels, as ``tokens`` does inside; what an exporter traces.
+
+        Args:
+            pixels: (B, 3, S, S) on the network's device, in its dtype.
+
+        Returns:
+            One (B, N, D) tensor for each of ``spec.token_scales``.
+        """
+        return self._tokens(pixels)
+
     def _run(self, images: NDArray[np.uint8], compute: Tokens) -> list[tuple[NDArray[np.float32], ...]]:
         import torch
 
