@@ -59,10 +59,11 @@ def commands() -> Iterator[tuple[str, _Command]]:
 def _below(prefix: str, group: _Group) -> Iterator[tuple[str, _Command]]:
     for name, command in group.commands.items():
         full_name = f"{prefix} {name}".strip()
-        if hasattr(command, "commands"):
-            yield from _below(full_name, command)
-        else:
+        is_group = hasattr(command, "commands")
+        if not is_group or command.invoke_without_command:
             yield full_name, command
+        if is_group:
+            yield from _below(full_name, command)
 
 
 def _section(name: str, command: _Command) -> str:

@@ -44,7 +44,8 @@ def open_backbone(name: str = DEFAULT_BACKBONE, *, device: str = "auto", dtype: 
     """Open a backbone.
 
     Args:
-        name: "dinov2-small", "efficientnet-lite0", "open_clip:<arch>@<tag or file>" or "timm:<name>@<tag or file>".
+        name: "dinov2-small", "efficientnet-lite0", "open_clip:<arch>@<tag or file>", "timm:<name>@<tag or file>" or
+            "siglip:<file>".
         device: "auto", "cpu", "cuda" or "cuda:N".
         dtype: arithmetic of the network: "float32", "bfloat16", or "float16" on CUDA only.
 
@@ -119,6 +120,15 @@ def list_backbones() -> list[BackboneInfo]:
             source="local file, or the hub timm names for the tag",
             tokens="by architecture",
         ),
+        BackboneInfo(
+            name="siglip:<file>",
+            description="the SigLIP tower of an imported NearID checkpoint",
+            usable=not timm_reason,
+            reason=timm_reason,
+            licence="that of the weights",
+            source="nearid-search models import",
+            tokens="by architecture",
+        ),
     ]
 
 
@@ -128,10 +138,13 @@ def _find_opener(name: str) -> Callable[[str, str], Backbone]:
     if name == efficientnet_lite0.NAME:
         return efficientnet_lite0.open_efficientnet_lite0
     family, _, rest = name.partition(":")
+    if family == "siglip" and rest:
+        return lambda device, dtype: _open_siglip(rest, device, dtype)
     architecture, _, weights = rest.partition("@")
     if family in ("open_clip", "timm") and architecture and weights:
         return lambda device, dtype: _open_family(family, architecture, weights, device, dtype)
-    known = [dinov2_small.NAME, efficientnet_lite0.NAME, "open_clip:<arch>@<tag or file>", "timm:<name>@<tag or file>"]
+    families = ["open_clip:<arch>@<tag or file>", "timm:<name>@<tag or file>", "siglip:<file>"]
+    known = [dinov2_small.NAME, efficientnet_lite0.NAME, *families]
     close = difflib.get_close_matches(name, known[:2], n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     raise BackboneError(f"unknown backbone {name!r}: {hint}expected {', '.join(known)}")
@@ -145,6 +158,12 @@ def _open_family(family: str, architecture: str, weights: str, device: str, dtyp
     from nearid_search.backbones.timm_backbone import open_timm
 
     return open_timm(architecture, weights, device, dtype)
+
+
+def _open_siglip(file: str, device: str, dtype: str) -> Backbone:
+    from nearid_search.backbones.siglip_backbone import open_siglip
+
+    return open_siglip(file, device, dtype)
 
 
 def _missing_modules(*modules: str, line: str = _TORCH_LINE) -> str:

@@ -1,16 +1,49 @@
-"""``nearid-search models``: which backbones can be used here."""
+"""``nearid-search models``: which backbones can be used here, and bringing in a published checkpoint."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from nearid_search.cli.options import JsonOption
 
+app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
-def models(json: JsonOption = False) -> None:
+
+@app.callback()
+def models(context: typer.Context, json: JsonOption = False) -> None:
     """List the backbones, which are usable on this machine and why the rest are not.
 
     Example: nearid-search models
     """
+    if context.invoked_subcommand is not None:
+        return
     from nearid_search.backbones.registry import list_backbones
     from nearid_search.cli import render
 
     render.print_backbones(list_backbones(), json=json)
+
+
+@app.command("import")
+def import_checkpoint(
+    file: Annotated[Path, typer.Argument(help="Checkpoint of Aleksandar/nearid-siglip2, or one in its layout.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the backbone and the head.")],
+    heads: Annotated[
+        int | None, typer.Option("--heads", min=1, help="Attention heads, if no config.json beside the file says.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Turn a published NearID checkpoint into a backbone and the head that reads it.
+
+    Example: nearid-search models import model.safetensors --out nearid-siglip2
+    """
+    from nearid_search.cli import render
+    from nearid_search.nearid_checkpoint import import_nearid_checkpoint
+
+    imported = import_nearid_checkpoint(file, out, num_heads=heads)
+    if json:
+        render.print_json(imported.as_dict())
+    else:
+        render.note(f"head {imported.head} in {imported.folder}, for backbone {imported.backbone}")

