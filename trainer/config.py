@@ -63,6 +63,8 @@ class TrainConfig:
         batch_size: identities a step, each with its own positives and distractors.
         max_positives: further views of an identity a step.
         max_distractors: distractors of the anchor's view a step.
+        hard_negatives: share of a batch filled with identities that the head confuses with the others there, in
+            [0, 1); looked up anew after every validation.
         learning_rate: peak of AdamW's.
         weight_decay: AdamW's.
         warmup_steps: steps over which the rate rises; it falls to 0 by a cosine after them.
@@ -85,6 +87,7 @@ class TrainConfig:
     batch_size: int = 64
     max_positives: int = 2
     max_distractors: int = 3
+    hard_negatives: float = 0.0
     learning_rate: float = 1e-4
     weight_decay: float = 1e-4
     warmup_steps: int = 100
@@ -102,6 +105,7 @@ class TrainConfig:
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         for name in ("learning_rate", "clip_norm"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
+        _require(0 <= self.hard_negatives < 1, "hard_negatives", self.hard_negatives, "in [0, 1)")
         _require(self.loss.name in _LOSSES, "loss.name", self.loss.name, " or ".join(_LOSSES))
 
     @classmethod

@@ -13,13 +13,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nearid_search.errors import TrainingError
+from nearid_search.errors import ShapeError, TrainingError
 from nearid_search.head import MapHead
-from nearid_search.similarity import Embeddings, unit_rows
+from nearid_search.similarity import Embeddings
 from nearid_search.trainer.checkpoint import CHECKPOINT_NAME, load_checkpoint, save_checkpoint
 from nearid_search.trainer.config import TrainConfig
 from nearid_search.trainer.dataset_rows import SampleRows
+from nearid_search.trainer.embed_rows import frozen_embeddings, head_embeddings
 from nearid_search.trainer.feature_store import FeatureStore
+from nearid_search.trainer.hard_negatives import nearest_identities
 from nearid_search.trainer.losses import LossTerms, info_nce_loss, nearid_loss, supcon_loss
 from nearid_search.trainer.sampler import NONE, Batch, BatchSampler
 from nearid_search.trainer.validation import ValidationScores, validate
@@ -30,7 +32,6 @@ LOSSES: Mapping[str, Callable[..., LossTerms]] = {
     "info_nce": info_nce_loss,
     "supcon": supcon_loss,
 }
-_EMBED_ROWS = 64  # images a head call while validating
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,7 @@ class HeadFit:
         self._optimiser = torch.optim.AdamW(
             self._head.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
+        self._neighbours: NDArray[np.int64] | None = None
         self.total_steps = config.epochs * self._sampler.steps_per_epoch
 
     def run(self, on_step: Callable[[StepReport], None] | None = None) -> FitResult:
@@ -133,8 +135,9 @@ class HeadFit:
         Raises:
             TrainingError: if the loss is no number, or the checkpoint cannot be written or does not fit.
         """
-        frozen = unit_rows(_frozen_features(self._store, self._val_rows))
+        frozen = frozen_embeddings(self._store, self._val_rows)
         state = self._resume()
+        self._mine()
         log = self._out / LOG_NAME
         _keep_log_until(log, state["step"])
         with log.open("a", encoding="utf-8") as lines:
@@ -143,7 +146,8 @@ class HeadFit:
                 entry: dict[str, Any] = {"step": step + 1, **terms}
                 scores = None
                 if (step + 1) % self._config.validate_every == 0 or step + 1 == self.total_steps:
-                    scores = validate(self._val, self._embed_val(step + 1), frozen)
+                    scores = validate(self._val, self._embed(self._val_rows), frozen)
+                    self._mine()
                     entry |= scores.as_dict() | ({"alarm": scores.alarm} if scores.alarm else {})
                     self._keep_if_better(state, step + 1, scores)
                 lines.write(json.dumps(entry) + "\n")
@@ -172,7 +176,7 @@ class HeadFit:
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._head.train()
-        terms = self._loss(self._sampler.batch(step))
+        terms = self._loss(self._sampler.batch(step, self._neighbours, hard_share=self._config.hard_negatives))
         loss = float(terms.total.detach())
         self._require_number("loss", loss, step + 1)
         self._optimiser.zero_grad(set_to_none=True)
@@ -219,16 +223,20 @@ class HeadFit:
     def _tokens(self, rows: NDArray[np.int64]) -> list[torch.Tensor]:
         return [torch.from_numpy(scale).to(self._device) for scale in self._store.tokens(rows)]
 
-    @torch.no_grad()
-    def _embed_val(self, step: int) -> Embeddings:
-        self._head.eval()
-        parts = [
-            self._head(self._tokens(self._val_rows[start : start + _EMBED_ROWS])).cpu().numpy()
-            for start in range(0, len(self._val_rows), _EMBED_ROWS)
-        ]
-        embeddings = np.concatenate(parts)
-        self._require_number("sum of the validation's embeddings", float(embeddings.sum()), step)
-        return unit_rows(embeddings)
+    def _embed(self, rows: NDArray[np.int64]) -> Embeddings:
+        try:
+            return head_embeddings(self._head, self._store, rows, device=self._device)
+        except ShapeError as error:
+            raise TrainingError(
+                f"the head gives embeddings that are no numbers ({error}): lower learning_rate "
+                f"(now {self._config.learning_rate:g}); the best head so far is kept"
+            ) from error
+
+    def _mine(self) -> None:
+        """Look up which identities the head confuses now; decided by its weights, so a resumed run finds the same."""
+        if self._config.hard_negatives > 0:
+            views = [self._embed(rows) for rows in self._sampler.view_rows()]
+            self._neighbours = nearest_identities(views, k=self._config.batch_size)
 
     def _keep_if_better(self, state: dict[str, Any], step: int, scores: ValidationScores) -> None:
         state["step"] = step
@@ -272,15 +280,6 @@ def _renumbered(samples: Sequence[SampleRows]) -> tuple[list[SampleRows], NDArra
     rows = sorted({row for sample in samples for row in sample.rows()})
     place = {row: number for number, row in enumerate(rows)}
     return [sample.renumbered(place) for sample in samples], np.array(rows, np.int64)
-
-
-def _frozen_features(store: FeatureStore, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Average the tokens of each image over each scale: what the frozen backbone knows, head apart."""
-    parts = []
-    for start in range(0, len(rows), _EMBED_ROWS):
-        scales = store.tokens(rows[start : start + _EMBED_ROWS])
-        parts.append(np.concatenate([scale.mean(axis=1) for scale in scales], axis=1))
-    return np.concatenate(parts)
 
 
 def _keep_log_until(path: Path, step: int) -> None:

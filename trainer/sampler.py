@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.trainer.dataset_rows import SampleRows, ViewRows
+from nearid_search.trainer.hard_negatives import fill_batch
 
 NONE = -1  # row of a slot that is empty
 
@@ -71,15 +72,23 @@ class BatchSampler:
         """Full batches in one pass over the identities; the rest waits for another pass."""
         return len(self._identities) // self._batch_size
 
-    def batch(self, step: int) -> Batch:
-        """Draw the batch of a step; the same step always gives the same batch.
+    def view_rows(self) -> list[NDArray[np.int64]]:
+        """Return the rows of every view of each identity, in the order that ``neighbours`` counts them."""
+        return [np.array([view.view for view in views], np.int64) for views in self._identities]
+
+    def batch(self, step: int, neighbours: NDArray[np.int64] | None = None, *, hard_share: float = 0.0) -> Batch:
+        """Draw the batch of a step; the same step and neighbours always give the same batch.
 
         Args:
             step: counted from 0 over all epochs.
+            neighbours: for each identity, others that are hard to tell from it; an epoch may then show some twice.
+            hard_share: of a batch to fill with neighbours, in [0, 1).
         """
         epoch, place = divmod(step, self.steps_per_epoch)
         order = np.random.default_rng([self._seed, epoch]).permutation(len(self._identities))
         chosen = order[place * self._batch_size : (place + 1) * self._batch_size]
+        if neighbours is not None:
+            chosen = fill_batch(chosen, neighbours, share=hard_share)
         rng = np.random.default_rng([self._seed, epoch, place])
         drawn = [self._draw(self._identities[number], rng) for number in chosen]
         slots = (
