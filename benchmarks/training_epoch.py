@@ -22,13 +22,12 @@ from record import load_average, summarize, write_result
 
 from nearid_search.backbones.base import Backbone
 from nearid_search.backbones.registry import open_backbone
-from nearid_search.head import MapHead
-from nearid_search.head_spec import HeadSpec
 from nearid_search.images import read_image
 from nearid_search.trainer.config import TrainConfig
 from nearid_search.trainer.dataset_rows import SampleRows, ViewRows
 from nearid_search.trainer.feature_store import FeatureStore
 from nearid_search.trainer.fit import HeadFit
+from nearid_search.trainer.new_head import make_head
 
 CATALOG = Path(__file__).parent.parent / "examples" / "catalog"
 DISTRACTORS = 3
@@ -83,11 +82,19 @@ def main() -> None:
     write_result("training_epoch", measured, load_before=load_before)
 
 
-def _fit(source: Any, backbone: Backbone, paths: list[Path], out: Path) -> HeadFit:  # noqa: ANN401  (store or stand-in)
+def _fit(source: Any, backbone: Backbone, paths: list[Path], out: Path) -> HeadFit:  # noqa: ANN401
     config = TrainConfig(dataset="-", out=str(out), epochs=1000, batch_size=10)
-    spec = HeadSpec(token_dims=tuple(scale.dim for scale in backbone.spec.token_scales), **vars(config.head))
     samples = _samples(paths)
-    return HeadFit(MapHead(spec), source, samples, samples, config, device="cpu", out=out, save_best=lambda *_: None)
+    return HeadFit(
+        make_head(config.head, backbone, seed=0),
+        source,
+        samples,
+        samples,
+        config,
+        device="cpu",
+        out=out,
+        save_best=lambda *_: None,
+    )
 
 
 def _samples(paths: list[Path]) -> list[SampleRows]:

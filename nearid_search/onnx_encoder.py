@@ -76,8 +76,8 @@ class OnnxMetadata:
 class OnnxEncoder:
     """Encodes prepared images with an exported encoder in float32 on the CPU; needs neither torch nor the backbone.
 
-    Images go through one by one: products with one row are summed in another order than those with several, and the
-    same image must give the same vector whatever its neighbours.
+    Images go through one by one: onnxruntime sums some products and convolutions of one image in another order than
+    those of several, and the same image must give the same vector whatever its neighbours.
 
     Args:
         path: written by ``onnx_export.export_onnx``.

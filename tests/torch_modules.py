@@ -1,3 +1,10 @@
 """Modules written in torch: they import it when they are loaded, so others import them inside functions only."""
 
-TORCH_MODULES = {"head", "trainer.checkpoint", "trainer.embed_rows", "trainer.fit", "trainer.losses"}
+TORCH_MODULES = {
+    "head",
+    "trainer.checkpoint",
+    "trainer.embed_rows",
+    "trainer.fit",
+    "trainer.losses",
+    "trainer.new_head",
+}

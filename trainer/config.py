@@ -18,6 +18,8 @@ class HeadConfig:
     """Shape of the head; its token widths come from the backbone.
 
     Attributes:
+        start: "pool": as the backbone's own attention pool, which then decides width, num_heads and mlp_dim; a backbone
+            without one, and "random", start from seeded weights.
         width: of the attention; a multiple of ``num_heads``.
         num_heads: attention heads.
         num_probes: learned queries, each pooling the tokens its own way.
@@ -25,6 +27,7 @@ class HeadConfig:
         out_dim: width of an embedding.
     """
 
+    start: Literal["pool", "random"] = "pool"
     width: int = 384
     num_heads: int = 6
     num_probes: int = 4
@@ -105,6 +108,7 @@ class TrainConfig:
             _require(getattr(self, name) >= 0, name, getattr(self, name), "0 or more")
         for name in ("learning_rate", "clip_norm"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
+        _require(self.head.start in _STARTS, "head.start", self.head.start, " or ".join(_STARTS))
         _require(0 <= self.hard_negatives < 1, "hard_negatives", self.hard_negatives, "in [0, 1)")
         _require(self.loss.name in _LOSSES, "loss.name", self.loss.name, " or ".join(_LOSSES))
 
@@ -136,6 +140,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read: {error}") from error
 
 
+_STARTS = ("pool", "random")
 _LOSSES = ("nearid", "info_nce", "supcon")
 Config = TypeVar("Config")
 

@@ -102,8 +102,8 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
         UnreadableImageError: if the bytes of an image of the dataset cannot be read.
         BackboneError, ConfigError, DeviceUnavailableError, MissingExtraError, WeightsError: from opening the backbone.
     """
-    from nearid_search.head import MapHead
     from nearid_search.trainer.fit import HeadFit
+    from nearid_search.trainer.new_head import make_head
 
     started = time.perf_counter()
     listener = listener or Listener()
@@ -120,7 +120,8 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
     variants = Variants(config.augment, dataset.split("train"), hashes)
     failures = _cache_features(images, variants, backbone, store, listener)
 
-    manifest = _manifest(config, backbone.spec, dataset, data_hash(dataset, hashes))
+    start = make_head(config.head, backbone, seed=config.seed)
+    manifest = _manifest(config, start.spec, backbone.spec, dataset, data_hash(dataset, hashes))
 
     def save_best(head: MapHead, scores: ValidationScores, step: int) -> None:
         metrics = {"step": step, **scores.as_dict()}
@@ -128,7 +129,7 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
 
     splits = {name: rows_of(dataset.split(name), hashes, store) for name in ("train", "val")}
     fit = HeadFit(
-        MapHead(manifest({}).spec, seed=config.seed),
+        start,
         store,
         splits["train"],
         splits["val"],
@@ -173,10 +174,9 @@ def _cache_features(
 
 
 def _manifest(
-    config: TrainConfig, spec: BackboneSpec, dataset: Dataset, content: str
+    config: TrainConfig, head_spec: HeadSpec, spec: BackboneSpec, dataset: Dataset, content: str
 ) -> Callable[[dict[str, Any]], HeadManifest]:
     """Return what makes the head's manifest from its metrics."""
-    head_spec = HeadSpec(token_dims=tuple(scale.dim for scale in spec.token_scales), **asdict(config.head))
 
     def make(metrics: dict[str, Any]) -> HeadManifest:
         return HeadManifest(

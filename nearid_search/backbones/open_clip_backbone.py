@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nearid_search.backbones.attention_pool import find_pool
 from nearid_search.backbones.base import BackboneSpec
 from nearid_search.backbones.hub import check_architecture, fetch, find_local_file
 from nearid_search.backbones.open_clip_towers import read_tower
@@ -68,7 +69,7 @@ def open_open_clip(architecture: str, weights: str, device: str, dtype: str) -> 
         readout="the image tower's own pooling and projection",
         dtype=dtype,
     )
-    return TorchBackbone(spec, tokens, pooled, device)
+    return TorchBackbone(spec, tokens, pooled, device, attention_pool=find_pool(visual))
 
 
 def select_tower(state: dict[str, torch.Tensor], source: Path) -> dict[str, torch.Tensor]:

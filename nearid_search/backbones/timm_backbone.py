@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nearid_search.backbones.attention_pool import find_pool
 from nearid_search.backbones.base import BackboneSpec
 from nearid_search.backbones.hub import check_architecture, fetch, find_local_file
 from nearid_search.backbones.preprocessing import Preprocessing
@@ -68,7 +69,7 @@ def open_timm(architecture: str, weights: str, device: str, dtype: str) -> Torch
         readout="the network's own pooling, before its classifier",
         dtype=dtype,
     )
-    return TorchBackbone(spec, tokens, pooled, device)
+    return TorchBackbone(spec, tokens, pooled, device, attention_pool=find_pool(network))
 
 
 def drop_classifier(

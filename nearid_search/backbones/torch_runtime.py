@@ -28,10 +28,21 @@ class TorchBackbone:
         tokens: (B, 3, S, S) -> one (B, N, D) tensor for each scale; its network went through ``freeze``.
         pooled: (B, 3, S, S) -> (B, P); likewise.
         device: where the network is, "cpu" or "cuda:N".
+        attention_pool: the network's own ``timm.layers.AttentionPoolLatent``, if it has one: a head can begin as it.
     """
 
-    def __init__(self, spec: BackboneSpec, tokens: Tokens, pooled: Pooled, device: str) -> None:
+    def __init__(
+        self,
+        spec: BackboneSpec,
+        tokens: Tokens,
+        pooled: Pooled,
+        device: str,
+        *,
+        attention_pool: torch.nn.Module | None = None,
+    ) -> None:
         import torch
+
+        self.attention_pool = attention_pool
 
         self._spec = spec
         self._device = device

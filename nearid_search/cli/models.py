@@ -1,4 +1,4 @@
-"""``nearid-search models``: which backbones can be used here, and bringing in a published checkpoint."""
+"""``nearid-search models``: which backbones can be used here, and heads brought in and taken out."""
 
 from __future__ import annotations
 
@@ -47,3 +47,25 @@ def import_checkpoint(
         render.print_json(imported.as_dict())
     else:
         render.note(f"head {imported.head} in {imported.folder}, for backbone {imported.backbone}")
+
+
+@app.command("export")
+def export(
+    head: Annotated[Path, typer.Argument(help="Folder of a trained head.")],
+    out: Annotated[Path, typer.Option("--out", help="The ONNX file to write.")],
+    json: JsonOption = False,
+) -> None:
+    """Write a head and the backbone it was trained on as one ONNX file, checked against the original.
+
+    Example: nearid-search models export head --out encoder.onnx
+    """
+    from dataclasses import asdict
+
+    from nearid_search.cli import render
+    from nearid_search.onnx_export import export_head
+
+    metadata = export_head(head, out)
+    if json:
+        render.print_json({"path": str(out), **asdict(metadata)})
+    else:
+        render.note(f"{metadata.backbone_fingerprint}+{metadata.head_fingerprint} in {out}")

@@ -3,12 +3,15 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from training_sets import two_views, write_folder
 
 pytest.importorskip("torch")
 
 from nearid_search.cli.app import run
+from nearid_search.encoder import IdentityEncoder
+from nearid_search.onnx_encoder import OnnxEncoder
 
 SETTINGS = """
 epochs = 2
@@ -84,3 +87,16 @@ def test_bad_input_gets_one_line(
     assert captured.err.startswith("error: ")
     assert message in captured.err
     assert captured.err.count("\n") == 1
+
+
+def test_a_trained_head_is_exported(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "dataset", "--out", "exported", "--config", "train.toml", "--features", "f", "--json"]) == 0
+    head = json.loads(capsys.readouterr().out)["head"]
+    assert run(["models", "export", "exported", "--out", "encoder.onnx", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["head_fingerprint"] == head
+    picture = inside / "dataset/val/c/1/positive.png"
+    encoder = IdentityEncoder.open(head=inside / "exported", device="cpu")
+    exported = OnnxEncoder(inside / "encoder.onnx")
+    assert exported.fingerprint == encoder.fingerprint
+    prepared = encoder.prepare(encoder.read(picture).pixels)[None]
+    np.testing.assert_allclose(exported.encode_prepared(prepared), encoder.encode_prepared(prepared), atol=1e-4)
