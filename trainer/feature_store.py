@@ -2,7 +2,7 @@
 
 A folder with ``store.json`` (what made it), one ``tokens-<scale>.bin`` of fixed-size records a token scale, and
 ``rows.txt``, one line a record: key and checksum. A line is written after its records are on disk, so whatever a crash
-leaves behind the last whole line is cut off when the store is opened again.
+leaves behind the last whole line is cut off when the store is next written to.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from nearid_search.backbones.base import BackboneSpec
@@ -22,10 +23,11 @@ from nearid_search.errors import FeatureStoreError
 from nearid_search.trainer.token_codec import TokenCodec
 
 _FORMAT_VERSION = 1
+_LOCK_NAME = "writer.lock"
 
 
 class FeatureStore:
-    """Tokens by key, memory-mapped; one writer at a time.
+    """Tokens by key, memory-mapped; several processes may fill and read one store at once.
 
     Args:
         folder: the store's folder; made if missing, resumed if it was made by the same backbone and codec.
@@ -44,8 +46,10 @@ class FeatureStore:
         self._checksums: list[int] = []
         self._maps: list[NDArray[np.void]] | None = None
         folder.mkdir(parents=True, exist_ok=True)
-        self._check_manifest(spec)
-        self._resume()
+        self._known_bytes = 0  # of rows.txt
+        with FileLock(folder / _LOCK_NAME):
+            self._check_manifest(spec)
+        self._read_rows()
 
     @property
     def bytes_per_image(self) -> int:
@@ -93,30 +97,36 @@ class FeatureStore:
         """Add images; they are on disk when this returns.
 
         Args:
-            keys: B keys without white space, none of them in the store.
+            keys: B keys without white space; those that are in the store by now are passed over.
             tokens: one (B, N, D) float32 array a token scale.
 
         Raises:
             FeatureStoreError: if the disk is full or the folder cannot be written; nothing that was there is lost.
         """
-        records = [
-            np.array([self.codec.encode(image, key=key) for key, image in zip(keys, scale, strict=True)], dtype)
-            for scale, dtype in zip(tokens, self._dtypes, strict=True)
-        ]
-        checksums = [_checksum([scale[number] for scale in records]) for number in range(len(keys))]
-        lines = "".join(f"{key} {checksum:08x}\n" for key, checksum in zip(keys, checksums, strict=True))
         try:
-            for path, scale in zip(self._token_paths, records, strict=True):
-                _append(path, scale.tobytes())
-            _append(self._rows_path, lines.encode())
+            with FileLock(self.folder / _LOCK_NAME):
+                self._catch_up()
+                self._append([number for number, key in enumerate(keys) if key not in self._rows], keys, tokens)
         except OSError as error:
-            self._resume()
+            self._read_rows()
             raise FeatureStoreError(
                 f"cannot write features to {self.folder}: {error.strerror or error}; {len(self)} images are kept"
             ) from error
-        for key in keys:
-            self._rows[key] = len(self._rows)
+
+    def _append(self, numbers: list[int], keys: Sequence[str], tokens: Sequence[NDArray[np.float32]]) -> None:
+        records = [
+            np.array([self.codec.encode(scale[number], key=keys[number]) for number in numbers], dtype)
+            for scale, dtype in zip(tokens, self._dtypes, strict=True)
+        ]
+        for path, scale in zip(self._token_paths, records, strict=True):
+            _append_bytes(path, scale.tobytes())
+        checksums = [_checksum([scale[place] for scale in records]) for place in range(len(numbers))]
+        lines = [f"{keys[number]} {checksum:08x}\n" for number, checksum in zip(numbers, checksums, strict=True)]
+        _append_bytes(self._rows_path, "".join(lines).encode())
+        for number in numbers:
+            self._rows[keys[number]] = len(self._rows)
         self._checksums += checksums
+        self._known_bytes += sum(map(len, lines))
         self._maps = None
 
     def tokens(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], ...]:
@@ -156,7 +166,7 @@ class FeatureStore:
         path = self.folder / "store.json"
         ours = {"format_version": _FORMAT_VERSION, "backbone": spec.fingerprint, "codec": self.codec.as_dict()}
         if not path.exists():
-            if any(self.folder.iterdir()):
+            if any(entry.name != _LOCK_NAME for entry in self.folder.iterdir()):
                 raise FeatureStoreError(
                     f"{self.folder} holds other files: give an empty or new folder for the features"
                 )
@@ -174,27 +184,30 @@ class FeatureStore:
                 "give another folder or delete this one"
             )
 
-    def _resume(self) -> None:
-        """Read what is whole and cut off the rest."""
+    def _read_rows(self) -> None:
+        """Read which records are whole; nothing is changed, as another process may be writing the next ones."""
         content = self._rows_path.read_bytes() if self._rows_path.exists() else b""
-        lines = content[: content.rfind(b"\n") + 1].decode("ascii", "replace").splitlines()
-        self._rows, self._checksums, self._maps = {}, [], None
-        for line in lines:
+        content = content[: content.rfind(b"\n") + 1]
+        self._rows, self._checksums, self._maps, self._known_bytes = {}, [], None, len(content)
+        for line in content.decode("ascii", "replace").splitlines():
             key, _, checksum = line.rpartition(" ")
             if not key or key in self._rows or len(checksum) != 8 or set(checksum) - set("0123456789abcdef"):
                 raise FeatureStoreError(f"{self._rows_path} line {len(self._rows) + 1} is damaged: delete the folder")
             self._rows[key] = len(self._rows)
             self._checksums.append(int(checksum, 16))
-        self._cut(self._rows_path, sum(len(line) + 1 for line in lines))
         for path, dtype in zip(self._token_paths, self._dtypes, strict=True):
-            self._cut(path, len(self._rows) * dtype.itemsize)
+            found, expected = _size(path), len(self._rows) * dtype.itemsize
+            if found < expected:
+                raise FeatureStoreError(f"{path} has {found:,} bytes, {expected:,} expected: delete {self.folder}")
 
-    def _cut(self, path: Path, size: int) -> None:
-        found = path.stat().st_size if path.exists() else 0
-        if found < size:
-            raise FeatureStoreError(f"{path} has {found:,} bytes, {size:,} expected: delete {self.folder}")
-        if found > size:
-            os.truncate(path, size)
+    def _catch_up(self) -> None:
+        """Take in what other processes have added, and cut off what a crash left half done; under the lock."""
+        if _size(self._rows_path) != self._known_bytes:
+            self._read_rows()
+        sizes = [len(self._rows) * dtype.itemsize for dtype in self._dtypes]
+        for path, size in zip([self._rows_path, *self._token_paths], [self._known_bytes, *sizes], strict=True):
+            if _size(path) > size:
+                os.truncate(path, size)
 
     @property
     def _rows_path(self) -> Path:
@@ -212,8 +225,12 @@ def _checksum(records: Iterable[NDArray[np.void]]) -> int:
     return value
 
 
-def _append(path: Path, data: bytes) -> None:
+def _append_bytes(path: Path, data: bytes) -> None:
     with path.open("ab") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

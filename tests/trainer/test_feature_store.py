@@ -3,6 +3,9 @@
 import dataclasses
 import errno
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -91,6 +94,43 @@ def test_records_without_a_line_are_cut_off_and_written_again(tmp_path: Path) ->
     assert_holds(store, KEYS)
 
 
+def test_two_writers_and_a_reader_share_a_store(tmp_path: Path) -> None:
+    one, other = FeatureStore(tmp_path, SPEC), FeatureStore(tmp_path, SPEC)
+    one.append(KEYS[:2], tokens_of(KEYS[:2]))
+    other.append(KEYS[1:4], tokens_of(KEYS[1:4]))
+    one.append(KEYS[3:], tokens_of(KEYS[3:]))
+    assert_holds(one, KEYS)
+    assert_holds(FeatureStore(tmp_path, SPEC), KEYS)
+    assert sorted(key for key in KEYS if key in other) == KEYS[:4]
+
+
+def test_opening_a_store_leaves_alone_what_another_process_is_writing(tmp_path: Path) -> None:
+    filled(tmp_path, KEYS[:2])
+    path = tmp_path / "tokens-0.bin"
+    with path.open("ab") as file:
+        file.write(b"half a record")
+    before = path.read_bytes()
+    assert_holds(FeatureStore(tmp_path, SPEC), KEYS[:2])
+    assert path.read_bytes() == before
+
+
+def test_processes_that_fill_at_once_lose_nothing(tmp_path: Path) -> None:
+    folder, program = tmp_path / "store", Path(__file__).with_name("fill_store.py")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    keys = [f"image-{number}" for number in range(40)]
+    fillers = [
+        subprocess.Popen([sys.executable, str(program), str(folder), *order], env=environment)
+        for order in (keys, keys[::-1], keys[1::2] + keys[::2])
+    ]
+    assert [filler.wait(timeout=120) for filler in fillers] == [0, 0, 0]
+    store = FeatureStore(folder, SPEC)
+    store.verify()
+    assert len(store) == 40
+    expected = np.arange(40, dtype=np.float32)
+    for scale in store.tokens(store.rows(keys)):
+        assert (scale == expected[:, None, None]).all()
+
+
 def test_lost_records_are_noticed(tmp_path: Path) -> None:
     filled(tmp_path)
     path = tmp_path / "tokens-1.bin"
@@ -162,7 +202,7 @@ def test_too_little_space_is_said_before_anything_is_written(tmp_path: Path) -> 
 
 def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = filled(tmp_path, KEYS[:4])
-    real = feature_store._append
+    real = feature_store._append_bytes
 
     def full(path: Path, data: bytes) -> None:
         if path.name == "tokens-1.bin":
@@ -171,7 +211,7 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         real(path, data)
 
     with monkeypatch.context() as patch:
-        patch.setattr(feature_store, "_append", full)
+        patch.setattr(feature_store, "_append_bytes", full)
         with pytest.raises(FeatureStoreError, match="No space left on device; 4 images are kept"):
             store.append(KEYS[4:], tokens_of(KEYS[4:]))
     assert_holds(store, KEYS[:4])
