@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from nearid_search.backbones.base import Backbone
 from nearid_search.backbones.preprocessing import Preprocessing
-from nearid_search.errors import UnreadableImageError
+from nearid_search.errors import FeatureStoreError, UnreadableImageError
 from nearid_search.images import decode_image
 from nearid_search.map_ahead import map_ahead
 from nearid_search.records import Failure
 from nearid_search.trainer.datasets.image_sources import ImageSource
 from nearid_search.trainer.feature_store import FeatureStore
+from nearid_search.trainer.token_pca import TokenPca, fit_token_pca
 from nearid_search.trainer.variants import Variants
 
 
@@ -28,6 +29,9 @@ class ExtractProgress:
     done: int
     total: int
     failed: int
+
+
+_PROJECTION_IMAGES = 64
 
 
 class _Missing(NamedTuple):
@@ -90,6 +94,33 @@ def extract_features(
         if on_progress is not None:
             on_progress(ExtractProgress(done, total, len(failures)))
     return failures
+
+
+def learn_projections(images: Mapping[str, ImageSource], backbone: Backbone, *, dim: int) -> list[TokenPca]:
+    """Fit the projections of a feature store on some of its images: those whose keys come first, which is by chance.
+
+    Args:
+        images: by content key.
+        backbone: gives the tokens.
+        dim: components to keep.
+
+    Returns:
+        One projection a token scale.
+
+    Raises:
+        ConfigError: if a scale's tokens are narrower than that.
+        FeatureStoreError: if none of the images can be read.
+    """
+    tokens = []
+    for key in sorted(images)[:_PROJECTION_IMAGES]:
+        (prepared,) = _prepare(_Missing(key, images[key], {0: key}), backbone.spec.preprocessing, None)
+        if prepared.pixels is not None:
+            tokens.append(backbone.tokens(prepared.pixels[None]))
+    if not tokens:
+        raise FeatureStoreError("no image can be read, so there is nothing to learn the projection of tokens from")
+    return [
+        fit_token_pca(np.concatenate([scale[0] for scale in scales]), dim=dim) for scales in zip(*tokens, strict=True)
+    ]
 
 
 def _missing(images: Mapping[str, ImageSource], store: FeatureStore, variants: Variants | None) -> list[_Missing]:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from nearid_search.backbones.base import BackboneSpec
 from nearid_search.errors import FeatureStoreError
 from nearid_search.trainer.token_codec import TokenCodec
+from nearid_search.trainer.token_pca import TokenPca, load_projections, save_projections
 
 _FORMAT_VERSION = 1
 _LOCK_NAME = "writer.lock"
@@ -34,6 +35,10 @@ class FeatureStore:
         spec: the backbone's.
         codec: how tokens are kept.
 
+    Attributes:
+        token_dims: width of the tokens that come out, one a scale.
+        projections: what tokens go through on the way in, one a scale; empty if nothing.
+
     Raises:
         FeatureStoreError: if the folder holds a store of another backbone or codec, or is damaged.
     """
@@ -41,7 +46,12 @@ class FeatureStore:
     def __init__(self, folder: Path, spec: BackboneSpec, codec: TokenCodec | None = None) -> None:
         self.folder = folder
         self.codec = codec or TokenCodec()
-        self._dtypes = [self.codec.record_dtype(scale.num_tokens, scale.dim) for scale in spec.token_scales]
+        self.token_dims = tuple(self.codec.pca_dim or scale.dim for scale in spec.token_scales)
+        self._dtypes = [
+            self.codec.record_dtype(scale.num_tokens, dim)
+            for scale, dim in zip(spec.token_scales, self.token_dims, strict=True)
+        ]
+        self.projections: tuple[TokenPca, ...] = ()
         self._rows: dict[str, int] = {}
         self._checksums: list[int] = []
         self._maps: list[NDArray[np.void]] | None = None
@@ -49,12 +59,36 @@ class FeatureStore:
         self._known_bytes = 0  # of rows.txt
         with FileLock(folder / _LOCK_NAME):
             self._check_manifest(spec)
+        if self._projections_path.exists():
+            self.projections = load_projections(self._projections_path)
         self._read_rows()
 
     @property
     def bytes_per_image(self) -> int:
         """Size of one image's records on disk."""
         return sum(dtype.itemsize for dtype in self._dtypes)
+
+    @property
+    def lacks_projections(self) -> bool:
+        """Whether ``set_projections`` must come before ``append``."""
+        return self.codec.pca_dim is not None and not self.projections
+
+    def set_projections(self, projections: Sequence[TokenPca]) -> None:
+        """Fix what tokens go through; where another process was first, its projections stand.
+
+        Args:
+            projections: onto ``codec.pca_dim`` components, one a token scale.
+
+        Raises:
+            FeatureStoreError: if they cannot be written.
+        """
+        try:
+            with FileLock(self.folder / _LOCK_NAME):
+                if not self._projections_path.exists():
+                    save_projections(self._projections_path, projections)
+        except OSError as error:
+            raise FeatureStoreError(f"cannot write to {self.folder}: {error.strerror or error}") from error
+        self.projections = load_projections(self._projections_path)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -103,6 +137,8 @@ class FeatureStore:
         Raises:
             FeatureStoreError: if the disk is full or the folder cannot be written; nothing that was there is lost.
         """
+        if self.lacks_projections:
+            raise FeatureStoreError(f"{self.folder} keeps {self.codec.pca_dim} components and has no projections yet")
         try:
             with FileLock(self.folder / _LOCK_NAME):
                 self._catch_up()
@@ -114,6 +150,8 @@ class FeatureStore:
             ) from error
 
     def _append(self, numbers: list[int], keys: Sequence[str], tokens: Sequence[NDArray[np.float32]]) -> None:
+        if self.projections:
+            tokens = [pca.project(scale) for pca, scale in zip(self.projections, tokens, strict=True)]
         records = [
             np.array([self.codec.encode(scale[number], key=keys[number]) for number in numbers], dtype)
             for scale, dtype in zip(tokens, self._dtypes, strict=True)
@@ -212,6 +250,10 @@ class FeatureStore:
     @property
     def _rows_path(self) -> Path:
         return self.folder / "rows.txt"
+
+    @property
+    def _projections_path(self) -> Path:
+        return self.folder / "projections.safetensors"
 
     @property
     def _token_paths(self) -> list[Path]:

@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nearid_search import __version__
 from nearid_search.backbones.base import Backbone, BackboneSpec
 from nearid_search.backbones.registry import open_backbone
@@ -21,8 +24,9 @@ from nearid_search.trainer.dataset_rows import rows_of
 from nearid_search.trainer.datasets import Dataset, check_dataset, data_hash, hash_images, open_dataset
 from nearid_search.trainer.datasets.image_sources import ImageSource
 from nearid_search.trainer.datasets.records import SPLITS
-from nearid_search.trainer.extract import ExtractProgress, extract_features
+from nearid_search.trainer.extract import ExtractProgress, extract_features, learn_projections
 from nearid_search.trainer.feature_store import FeatureStore
+from nearid_search.trainer.token_pca import fold_into_head
 from nearid_search.trainer.validation import ValidationScores
 from nearid_search.trainer.variants import Variants
 
@@ -115,17 +119,17 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
     backbone = open_backbone(config.backbone, device=config.device, dtype=config.dtype)
     out = Path(config.out)
     _make_folder(out)
-    store = FeatureStore(Path(config.features) if config.features else out / "features", backbone.spec, config.codec)
     images = {hashes[placed.image]: placed.image for placed in dataset.images() if placed.role != "mask"}
     variants = Variants(config.augment, dataset.split("train"), hashes)
+    store = _open_store(config, dataset, hashes, backbone)
+    start = make_head(config.head, backbone, seed=config.seed, token_dims=store.token_dims)
+    whole_spec, _ = _whole_head(start, store)
     failures = _cache_features(images, variants, backbone, store, listener)
-
-    start = make_head(config.head, backbone, seed=config.seed)
-    manifest = _manifest(config, start.spec, backbone.spec, dataset, data_hash(dataset, hashes))
+    manifest = _manifest(config, whole_spec, backbone.spec, dataset, data_hash(dataset, hashes))
 
     def save_best(head: MapHead, scores: ValidationScores, step: int) -> None:
         metrics = {"step": step, **scores.as_dict()}
-        save_head(out, head.to_arrays(), manifest(metrics))
+        save_head(out, _whole_head(head, store)[1], manifest(metrics))
 
     splits = {name: rows_of(dataset.split(name), hashes, store) for name in ("train", "val")}
     fit = HeadFit(
@@ -155,6 +159,19 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
     )
 
 
+def _open_store(
+    config: TrainConfig, dataset: Dataset, hashes: dict[ImageSource, str], backbone: Backbone
+) -> FeatureStore:
+    """Open the store; if it projects tokens, learn onto what, from the train split alone."""
+    folder = Path(config.features) if config.features else Path(config.out) / "features"
+    store = FeatureStore(folder, backbone.spec, config.codec)
+    if store.lacks_projections:
+        pictures = (placed for placed in dataset.images() if placed.split == "train" and placed.role != "mask")
+        images = {hashes[placed.image]: placed.image for placed in pictures}
+        store.set_projections(learn_projections(images, backbone, dim=store.token_dims[0]))
+    return store
+
+
 def _cache_features(
     images: dict[str, ImageSource],
     variants: Variants,
@@ -171,6 +188,12 @@ def _cache_features(
         + (f" ({len(names) - len(images)} of the images are variants)" if len(names) > len(images) else "")
     )
     return extract_features(images, backbone, store, variants=variants, on_progress=listener.on_extract)
+
+
+def _whole_head(head: MapHead, store: FeatureStore) -> tuple[HeadSpec, dict[str, NDArray[np.float32]]]:
+    """Return a head of the backbone's own tokens, whatever the store has made of them."""
+    arrays = head.to_arrays()
+    return fold_into_head(head.spec, arrays, store.projections) if store.projections else (head.spec, arrays)
 
 
 def _manifest(

@@ -24,16 +24,20 @@ class TokenCodec:
         dtype: "float16", or "int8" with one float32 step a token (its largest value / 127).
         max_tokens: random tokens kept at each scale; None keeps all. The choice depends on the image's key alone, so
             a store that is resumed holds what an uninterrupted one does.
+        pca_dim: principal components kept of each token; None keeps tokens whole (see ``trainer.token_pca``).
     """
 
     dtype: Literal["float16", "int8"] = "float16"
     max_tokens: int | None = None
+    pca_dim: int | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in _DTYPES:
             raise ConfigError(f"tokens can be kept as {' or '.join(_DTYPES)}, not {self.dtype!r}")
-        if self.max_tokens is not None and self.max_tokens < 1:
-            raise ConfigError(f"max_tokens must be 1 or more, got {self.max_tokens}")
+        for name in ("max_tokens", "pca_dim"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"{name} must be 1 or more, got {value}")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-ready values."""

@@ -19,6 +19,7 @@ from nearid_search.errors import FeatureStoreError
 from nearid_search.trainer import feature_store
 from nearid_search.trainer.feature_store import FeatureStore
 from nearid_search.trainer.token_codec import TokenCodec
+from nearid_search.trainer.token_pca import TokenPca, fit_token_pca
 
 SPEC, SCALES = TOY_SPEC, TOY_SPEC.token_scales
 KEYS = [f"key-{number}" for number in range(6)]
@@ -217,3 +218,46 @@ def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert_holds(store, KEYS[:4])
     store.append(KEYS[4:], tokens_of(KEYS[4:]))
     assert_holds(store, KEYS)
+
+
+PROJECTING = TokenCodec(pca_dim=2)
+
+
+def projected(folder: Path) -> tuple[FeatureStore, list[TokenPca]]:
+    projections = [fit_token_pca(scale.reshape(-1, scale.shape[2]), dim=2) for scale in tokens_of(KEYS)]
+    store = FeatureStore(folder, SPEC, PROJECTING)
+    assert store.lacks_projections
+    store.set_projections(projections)
+    store.append(KEYS, tokens_of(KEYS))
+    return store, projections
+
+
+def test_projected_tokens_come_out_projected(tmp_path: Path) -> None:
+    _, projections = projected(tmp_path)
+    store = FeatureStore(tmp_path, SPEC, PROJECTING)
+    assert store.token_dims == (2, 2)
+    assert store.bytes_per_image == 2 * (4 * 2 + 2 * 2)
+    for found, pca, whole in zip(store.tokens(store.rows(KEYS)), projections, tokens_of(KEYS), strict=True):
+        np.testing.assert_allclose(found, pca.project(whole), rtol=2**-10, atol=1e-3)
+    store.verify()
+
+
+def test_projections_are_set_once_and_before_anything_else(tmp_path: Path) -> None:
+    with pytest.raises(FeatureStoreError, match="no projections yet"):
+        FeatureStore(tmp_path / "other", SPEC, PROJECTING).append(KEYS, tokens_of(KEYS))
+    store, projections = projected(tmp_path / "store")
+    store.set_projections([TokenPca(pca.mean + 1, pca.components) for pca in projections])
+    assert np.array_equal(store.projections[0].mean, projections[0].mean)
+
+
+def test_every_damaged_byte_of_the_projections_is_noticed(tmp_path: Path) -> None:
+    projected(tmp_path)
+    path = tmp_path / "projections.safetensors"
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x10]) + whole[place + 1 :])
+        try:
+            found = FeatureStore(tmp_path, SPEC, PROJECTING).projections
+        except (FeatureStoreError, KeyError):
+            continue
+        pytest.fail(f"byte {place} was changed and {found} came out")

@@ -13,7 +13,8 @@ from PIL import Image
 pytest.importorskip("torch")
 
 from nearid_search.backbones.registry import open_backbone
-from nearid_search.errors import DatasetError, FeatureStoreError, TrainingError
+from nearid_search.encoder import IdentityEncoder
+from nearid_search.errors import ConfigError, DatasetError, FeatureStoreError, TrainingError
 from nearid_search.eval.metrics import score_margins
 from nearid_search.head_file import load_head
 from nearid_search.head_numpy import embed
@@ -242,3 +243,31 @@ def test_an_extraction_that_was_stopped_goes_on(dataset: Path, tmp_path: Path) -
     extract_features(images, backbone, whole)
     for name in ("rows.txt", "tokens-0.bin"):
         assert (tmp_path / "s" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_a_head_learnt_from_projected_tokens_reads_whole_ones(dataset: Path, tmp_path: Path) -> None:
+    config = config_for(dataset, tmp_path / "head", epochs=2, codec={"pca_dim": 24})
+    report = train(config)
+    head = load_head(tmp_path / "head", backbone_fingerprint=report.backbone)
+    assert head.spec.token_dims == (1152,)
+    backbone = open_backbone("dinov2-small", device="cpu", dtype="float32")
+    store = FeatureStore(tmp_path / "head/features", backbone.spec, config.codec)
+    assert store.bytes_per_image == 256 * 24 * 2
+    opened = open_dataset(dataset)
+    hashes = hash_images(opened)
+    samples = rows_of(opened.split("val"), hashes, store)
+    paths = sorted((dataset / "val").rglob("*.png"))
+    encoder = IdentityEncoder.open(head=tmp_path / "head", device="cpu")
+    row_of = {int(store.rows([hashlib.sha256(path.read_bytes()).hexdigest()])[0]): path for path in paths}
+    embeddings = np.zeros((len(store), 32), np.float32)
+    for row, embedding in zip(row_of, encoder.encode(list(row_of.values())), strict=True):
+        embeddings[row] = embedding
+    # Seen through the saved head and the whole encoder, the split scores what the training said.
+    assert score_margins(pair_margins(samples, embeddings)).pa == pytest.approx(report.scores.pa, abs=1 / 16)
+
+
+def test_no_room_in_the_head_for_a_projection_is_said_before_features_are_cached(dataset: Path, tmp_path: Path) -> None:
+    head = {**SMALL, "width": 1152, "num_heads": 16}
+    with pytest.raises(ConfigError, match=r"choose another width"):
+        train(config_for(dataset, tmp_path / "head", head=head, codec={"pca_dim": 24}))
+    assert not (tmp_path / "head/features/rows.txt").exists()

@@ -1,0 +1,61 @@
+"""Principal components against the singular value decomposition, and a head that has taken them in."""
+
+import numpy as np
+import pytest
+from head_cases import SPECS, random_arrays
+
+from nearid_search.errors import ConfigError
+from nearid_search.head_numpy import embed
+from nearid_search.head_spec import HeadSpec
+from nearid_search.trainer.token_pca import TokenPca, fit_token_pca, fold_into_head
+
+
+def make_tokens(seed: int, count: int, dim: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    rng = np.random.default_rng(seed)
+    spread = np.logspace(0, -1, dim) @ np.diag(np.ones(dim))
+    return (3 + rng.standard_normal((count, dim)) * spread).astype(np.float32)
+
+
+def test_components_are_the_singular_vectors_of_the_centred_tokens() -> None:
+    tokens = make_tokens(0, 200, 12)
+    pca = fit_token_pca(tokens, dim=5)
+    _, _, vectors = np.linalg.svd(tokens.astype(float) - tokens.astype(float).mean(axis=0), full_matrices=False)
+    assert np.allclose(np.abs((pca.components * vectors[:5]).sum(axis=1)), 1, atol=1e-5)
+    assert np.allclose(pca.components @ pca.components.T, np.eye(5), atol=1e-5)
+    assert (np.take_along_axis(pca.components, np.abs(pca.components).argmax(axis=1)[:, None], axis=1) > 0).all()
+
+
+def test_all_components_keep_every_distance() -> None:
+    tokens = make_tokens(1, 50, 8)
+    projected = fit_token_pca(tokens, dim=8).project(tokens)
+    distances = np.linalg.norm(tokens[:, None] - tokens, axis=2)
+    assert np.allclose(np.linalg.norm(projected[:, None] - projected, axis=2), distances, atol=1e-4)
+
+
+@pytest.mark.parametrize("dim", [0, 9])
+def test_a_number_of_components_out_of_range(dim: int) -> None:
+    with pytest.raises(ConfigError, match=f"pca_dim must be 1 to the width of a token, 8, got {dim}"):
+        fit_token_pca(make_tokens(0, 20, 8), dim=dim)
+
+
+@pytest.mark.parametrize("name", ["other-width", "like-siglip", "two-scales-four-probes"])
+def test_a_head_that_took_the_projection_in_gives_the_same(name: str) -> None:
+    spec = SPECS[name]
+    projections, tokens = [], []
+    for number, dim in enumerate(spec.token_dims):
+        whole = make_tokens(number, 5 * 7, dim + 4)
+        projections.append(fit_token_pca(whole, dim=dim))
+        tokens.append(whole.reshape(5, 7, dim + 4))
+    arrays = random_arrays(spec)
+    expected = embed(spec, arrays, [pca.project(scale) for pca, scale in zip(projections, tokens, strict=True)])
+    folded_spec, folded_arrays = fold_into_head(spec, arrays, projections)
+    assert folded_spec.token_dims == tuple(dim + 4 for dim in spec.token_dims)
+    folded_spec.check_arrays(folded_arrays, "folded")
+    np.testing.assert_allclose(embed(folded_spec, folded_arrays, tokens), expected, atol=2e-5)
+
+
+def test_a_head_without_room_for_the_projection() -> None:
+    spec = HeadSpec(token_dims=(4,), width=8, num_heads=2, num_probes=1, mlp_dim=4, out_dim=4)
+    pca = TokenPca(np.zeros(8, np.float32), np.eye(4, 8, dtype=np.float32))
+    with pytest.raises(ConfigError, match=r"head\.width 8 is the width of the backbone's tokens"):
+        fold_into_head(spec, random_arrays(spec), [pca])
