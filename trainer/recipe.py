@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from nearid_search.trainer.fit import StepReport
 
 
-def _ignore(_: Any) -> None:  # noqa: ANN401  (stands for any listener)
+def _ignore(*_: object) -> None:
     pass
 
 
@@ -45,11 +45,13 @@ class Listener:
 
     Attributes:
         on_note: a line for a person: sizes before the work, warnings, alarms.
+        on_hash: after every image that is looked at for leaks: how many so far, and how many there are.
         on_extract: after every batch of the backbone.
         on_step: after every step of the optimiser.
     """
 
     on_note: Callable[[str], None] = _ignore
+    on_hash: Callable[[int, int], None] = _ignore
     on_extract: Callable[[ExtractProgress], None] = _ignore
     on_step: Callable[[StepReport], None] = _ignore
 
@@ -112,7 +114,7 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
     started = time.perf_counter()
     listener = listener or Listener()
     dataset = open_dataset(Path(config.dataset))
-    hashes = hash_images(dataset)
+    hashes = hash_images(dataset, progress=listener.on_hash)
     warnings = check_dataset(dataset, hashes)
     for warning in warnings:
         listener.on_note(f"warning: {warning}")

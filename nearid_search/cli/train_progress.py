@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class TrainProgress:
-    """Notes and progress bars on stderr: one while the backbone runs, one while the head learns.
+    """Notes and progress bars on stderr: while the dataset is checked, the backbone runs and the head learns.
 
     Args:
         quiet: show neither.
@@ -33,10 +33,11 @@ class TrainProgress:
             TextColumn("{task.fields[figures]}"),
             console=Console(stderr=True),
         )
+        self._checks = self._bar.add_task("checking", total=None, figures="", visible=False)
         self._features = self._bar.add_task("features", total=None, figures="", visible=False)
         self._steps = self._bar.add_task("training", total=None, figures="", visible=False)
         self._scores = ""
-        self.listener = Listener() if quiet else Listener(self._note, self._extracted, self._stepped)
+        self.listener = Listener() if quiet else Listener(self._note, self._hashed, self._extracted, self._stepped)
 
     def __enter__(self) -> TrainProgress:
         return self
@@ -50,6 +51,10 @@ class TrainProgress:
 
     def _note(self, text: str) -> None:
         note(text)
+
+    def _hashed(self, done: int, total: int) -> None:
+        self._bar.start()
+        self._bar.update(self._checks, completed=done, total=total, visible=True)
 
     def _extracted(self, state: ExtractProgress) -> None:
         failed = f"{state.failed} failed" if state.failed else ""

@@ -1,9 +1,9 @@
 """The feature store gives back what went in, survives a crash at any byte and refuses what is not its own."""
 
 import dataclasses
-import errno
 import json
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -16,7 +16,6 @@ from toy_backbone import TOY_SPEC
 
 from nearid_search.backbones.base import BackboneSpec
 from nearid_search.errors import FeatureStoreError
-from nearid_search.trainer import feature_store
 from nearid_search.trainer.feature_store import FeatureStore
 from nearid_search.trainer.token_codec import TokenCodec
 from nearid_search.trainer.token_pca import TokenPca, fit_token_pca
@@ -201,20 +200,19 @@ def test_too_little_space_is_said_before_anything_is_written(tmp_path: Path) -> 
         FeatureStore(tmp_path, SPEC).require_space(10**12)
 
 
-def test_a_full_disk_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_write_that_the_system_cuts_short_loses_nothing(tmp_path: Path) -> None:
     store = filled(tmp_path, KEYS[:4])
-    real = feature_store._append_bytes
-
-    def full(path: Path, data: bytes) -> None:
-        if path.name == "tokens-1.bin":
-            real(path, data[:7])
-            raise OSError(errno.ENOSPC, "No space left on device")
-        real(path, data)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(feature_store, "_append_bytes", full)
-        with pytest.raises(FeatureStoreError, match="No space left on device; 4 images are kept"):
+    path = tmp_path / "tokens-0.bin"
+    whole = path.stat().st_size
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # As on a full disk, some bytes are written and then no more.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (whole + 7, limits[1]))
+    try:
+        with pytest.raises(FeatureStoreError, match=r"cannot write features .*; 4 images are kept"):
             store.append(KEYS[4:], tokens_of(KEYS[4:]))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.stat().st_size == whole + 7
     assert_holds(store, KEYS[:4])
     store.append(KEYS[4:], tokens_of(KEYS[4:]))
     assert_holds(store, KEYS)
