@@ -9,7 +9,6 @@ key already there. Neither table is ever written without the gallery's writer lo
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _DELETE_CHUNK = 2_000
-# Data files; each written batch makes one. Reading 160 takes as long as reading one, and merging rewrites them all.
+# Data files; each written batch makes one. Reading 160 takes about as long as one, and merging rewrites them all.
 _COMPACT_ABOVE = 128
 
 
@@ -57,21 +56,6 @@ class ImageRow(NamedTuple):
     height: int
     thumbnail: bytes
     metadata: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class ImageColumns:
-    """The small columns of every image, in one fixed order.
-
-    Attributes:
-        keys: content keys.
-        paths: stored paths.
-        identities: identity of each image.
-    """
-
-    keys: list[str]
-    paths: list[str]
-    identities: list[str]
 
 
 class GalleryStore:
