@@ -133,7 +133,7 @@ class SearchEngine:
     def _match(self, rank: int, identity: RankedIdentity) -> IdentityMatch:
         images = tuple(
             MatchedImage(display_path(self._paths[row], home=self.gallery.home), float(score), self._keys[row])
-            for row, score in zip(identity.rows[:_VIEWS_SHOWN], identity.scores, strict=False)
+            for row, score in zip(identity.rows[:_VIEWS_SHOWN], identity.scores[:_VIEWS_SHOWN], strict=True)
         )
         return IdentityMatch(rank, self._names[identity.code], images[0].score, len(identity.rows), images)
 
