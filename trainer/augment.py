@@ -25,8 +25,8 @@ class AugmentConfig:
         jitter: largest relative change of brightness, and of contrast.
         shift: largest shift to each side, as a fraction of that side.
         scale: largest relative change of size.
-        foreground: probability of grey everywhere outside the mask, for pictures that have one. Distractors have none,
-            so where many things are masked a grey background tells them apart; raise it with care.
+        foreground: probability of grey everywhere outside the mask of a view, for the view and, on its own, for each of
+            its distractors.
     """
 
     variants: int = 0

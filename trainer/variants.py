@@ -31,10 +31,13 @@ class Variants:
         self._config = config
         views = [view for sample in samples for view in sample.views] if config.variants else []
         # A mask that is never used must not decide a key, nor be read.
-        used = {view.image: view.mask for view in views if view.mask is not None and config.foreground > 0}
-        images = [image for view in views for image in (view.image, *view.distractors.values())]
-        self._masks: dict[str, ImageSource | None] = dict.fromkeys(keys[image] for image in images)
-        self._masks |= {keys[image]: mask for image, mask in used.items()}
+        masked = config.foreground > 0
+        # A distractor stands where the view's own thing does: masked by chance like it, grey cannot tell them apart.
+        self._masks: dict[str, ImageSource | None] = {
+            keys[image]: view.mask if masked else None
+            for view in views
+            for image in (view.image, *view.distractors.values())
+        }
         self._digests = {
             key: _digest(config, keys[mask] if mask is not None else "") for key, mask in self._masks.items()
         }
