@@ -73,6 +73,9 @@ class TrainConfig:
         warmup_steps: steps over which the rate rises; it falls to 0 by a cosine after them.
         clip_norm: bound on the gradient's norm.
         validate_every: steps between validations; also where a run can be resumed.
+        precision: arithmetic of the head on CUDA, "bfloat16", "float16" with a scaled loss, or "float32"; on the CPU it
+            is always float32.
+        tensorboard: write event files for TensorBoard beside the log.
         head: its shape.
         loss: the objective.
         codec: how cached tokens are kept.
@@ -96,6 +99,8 @@ class TrainConfig:
     warmup_steps: int = 100
     clip_norm: float = 1.0
     validate_every: int = 50
+    precision: Literal["bfloat16", "float16", "float32"] = "bfloat16"
+    tensorboard: bool = False
     head: HeadConfig = field(default_factory=HeadConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     codec: TokenCodec = field(default_factory=TokenCodec)
@@ -109,6 +114,7 @@ class TrainConfig:
         for name in ("learning_rate", "clip_norm"):
             _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
         _require(self.head.start in _STARTS, "head.start", self.head.start, " or ".join(_STARTS))
+        _require(self.precision in _PRECISIONS, "precision", self.precision, " or ".join(_PRECISIONS))
         _require(0 <= self.hard_negatives < 1, "hard_negatives", self.hard_negatives, "in [0, 1)")
         _require(self.loss.name in _LOSSES, "loss.name", self.loss.name, " or ".join(_LOSSES))
 
@@ -141,6 +147,7 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 _STARTS = ("pool", "random")
+_PRECISIONS = ("bfloat16", "float16", "float32")
 _LOSSES = ("nearid", "info_nce", "supcon")
 Config = TypeVar("Config")
 

@@ -93,7 +93,7 @@ def extract_features(
         done += len(batch)
         if on_progress is not None:
             on_progress(ExtractProgress(done, total, len(failures)))
-    return failures
+    return list(dict.fromkeys(failures))  # a mask that a view shares with its distractors is told once
 
 
 def learn_projections(images: Mapping[str, ImageSource], backbone: Backbone, *, dim: int) -> list[TokenPca]:

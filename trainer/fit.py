@@ -23,10 +23,10 @@ from nearid_search.trainer.embed_rows import frozen_embeddings, head_embeddings
 from nearid_search.trainer.feature_store import FeatureStore
 from nearid_search.trainer.hard_negatives import nearest_identities
 from nearid_search.trainer.losses import LossTerms, info_nce_loss, nearid_loss, supcon_loss
+from nearid_search.trainer.run_log import RunLog
 from nearid_search.trainer.sampler import NONE, Batch, BatchSampler
 from nearid_search.trainer.validation import ValidationScores, validate
 
-LOG_NAME = "train.jsonl"
 LOSSES: Mapping[str, Callable[..., LossTerms]] = {
     "nearid": nearid_loss,
     "info_nce": info_nce_loss,
@@ -123,6 +123,9 @@ class HeadFit:
         self._optimiser = torch.optim.AdamW(
             self._head.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
+        self._autocast = getattr(torch, config.precision) if device.startswith("cuda") else torch.float32
+        # Gradients of half precision vanish below 6e-8 unless the loss is scaled up first.
+        self._scaler = torch.amp.GradScaler("cuda", enabled=self._autocast == torch.float16)
         self._neighbours: NDArray[np.int64] | None = None
         self.total_steps = config.epochs * self._sampler.steps_per_epoch
 
@@ -138,21 +141,19 @@ class HeadFit:
         frozen = frozen_embeddings(self._store, self._val_rows)
         state = self._resume()
         self._mine()
-        log = self._out / LOG_NAME
-        _keep_log_until(log, state["step"])
-        with log.open("a", encoding="utf-8") as lines:
+        with RunLog(self._out, step=state["step"], tensorboard=self._config.tensorboard) as log:
             for step in range(state["step"], self.total_steps):
                 terms = self.step(step)
-                entry: dict[str, Any] = {"step": step + 1, **terms}
+                entry: dict[str, Any] = dict(terms)
                 scores = None
                 if (step + 1) % self._config.validate_every == 0 or step + 1 == self.total_steps:
                     scores = validate(self._val, self._embed(self._val_rows), frozen)
                     self._mine()
                     entry |= scores.as_dict() | ({"alarm": scores.alarm} if scores.alarm else {})
                     self._keep_if_better(state, step + 1, scores)
-                lines.write(json.dumps(entry) + "\n")
-                lines.flush()
+                log.add(step + 1, entry)
                 if scores is not None:
+                    state["scaler"] = self._scaler.state_dict()
                     save_checkpoint(self._out / CHECKPOINT_NAME, self._head, self._optimiser, state)
                 if on_step is not None:
                     on_step(StepReport(step + 1, self.total_steps, terms["loss"], scores))
@@ -180,10 +181,14 @@ class HeadFit:
         loss = float(terms.total.detach())
         self._require_number("loss", loss, step + 1)
         self._optimiser.zero_grad(set_to_none=True)
-        terms.total.backward()  # type: ignore[no-untyped-call]
+        self._scaler.scale(terms.total).backward()  # type: ignore[no-untyped-call]
+        self._scaler.unscale_(self._optimiser)
         norm = float(torch.nn.utils.clip_grad_norm_(self._head.parameters(), self._config.clip_norm))
-        self._require_number("norm of the gradient", norm, step + 1)
-        self._optimiser.step()
+        # With a scale an infinite gradient is ordinary: the step is passed over and the scale halved.
+        if not self._scaler.is_enabled():
+            self._require_number("norm of the gradient", norm, step + 1)
+        self._scaler.step(self._optimiser)
+        self._scaler.update()
         return {
             "loss": loss,
             "discrimination": float(terms.discrimination.detach()),
@@ -203,7 +208,7 @@ class HeadFit:
         """Embed every image of a batch once and arrange the embeddings in the loss's slots."""
         slots = [batch.anchors, batch.positives, batch.distractors]
         rows, places = np.unique(np.concatenate([slot.ravel() for slot in slots]), return_inverse=True)
-        with torch.autocast("cuda", torch.bfloat16, enabled=self._device.startswith("cuda")):
+        with torch.autocast("cuda", self._autocast, enabled=self._autocast != torch.float32):
             embeddings = self._head(self._tokens(np.where(rows == NONE, batch.anchors[0], rows)))
         bounds = np.cumsum([slot.size for slot in slots])[:-1]
         anchors, positives, distractors = (
@@ -255,6 +260,8 @@ class HeadFit:
         state = load_checkpoint(path, self._head, self._optimiser)
         if state["recipe"] != json.loads(json.dumps(recipe)):
             raise TrainingError(f"{path} is of a run with other settings: delete it, or give another --out")
+        if self._scaler.is_enabled():
+            self._scaler.load_state_dict(state["scaler"])
         return state
 
 
@@ -280,9 +287,3 @@ def _renumbered(samples: Sequence[SampleRows]) -> tuple[list[SampleRows], NDArra
     rows = sorted({row for sample in samples for row in sample.rows()})
     place = {row: number for number, row in enumerate(rows)}
     return [sample.renumbered(place) for sample in samples], np.array(rows, np.int64)
-
-
-def _keep_log_until(path: Path, step: int) -> None:
-    """Drop the lines of steps that will be done again."""
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    path.write_text("".join(line + "\n" for line in lines[:step]), encoding="utf-8")

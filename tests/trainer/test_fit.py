@@ -19,7 +19,8 @@ from nearid_search.trainer.checkpoint import CHECKPOINT_NAME
 from nearid_search.trainer.config import TrainConfig
 from nearid_search.trainer.dataset_rows import SampleRows, ViewRows
 from nearid_search.trainer.feature_store import FeatureStore
-from nearid_search.trainer.fit import LOG_NAME, FitResult, HeadFit, StepReport, learning_rate
+from nearid_search.trainer.fit import FitResult, HeadFit, StepReport, learning_rate
+from nearid_search.trainer.run_log import LOG_NAME
 from nearid_search.trainer.validation import ValidationScores
 
 HEAD = HeadSpec(token_dims=(3, 5), width=8, num_heads=2, num_probes=2, mlp_dim=16, out_dim=6)
