@@ -229,8 +229,11 @@ def _cluster_sums(
         raise ShapeError("weights must be finite and not negative")
     counted = ~np.isnan(values) & (shares > 0)
     _, codes = np.unique(clusters[counted], return_inverse=True)
-    numerators = np.bincount(codes, weights=values[counted] * shares[counted])
-    return numerators, np.bincount(codes, weights=shares[counted]), int(counted.sum())
+    numerators, denominators = (
+        np.bincount(codes, weights=each).astype(np.float64)
+        for each in (values[counted] * shares[counted], shares[counted])
+    )
+    return numerators, denominators, int(counted.sum())
 
 
 def _resampled_ratios(
