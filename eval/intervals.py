@@ -148,7 +148,7 @@ def bootstrap_statistic(
     names, codes = np.unique(clusters, return_inverse=True)
     everything = np.arange(len(clusters), dtype=np.int64)
     value = float(statistic(everything)) if len(clusters) else float("nan")
-    counts = {"n": len(clusters), "n_clusters": len(names)}
+    counts: dict[str, Any] = {"n": len(clusters), "n_clusters": len(names)}
     if np.isnan(value) or len(names) < 2:
         return Interval.none(_NOTHING if np.isnan(value) else _ONE_CLUSTER, value=value, **counts)
     members = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
