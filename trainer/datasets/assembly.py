@@ -1,7 +1,7 @@
 """Samples from single images that each say where they belong, as folders and manifests list them."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,7 @@ class Entry:
         source: who made the distractor; empty for other roles.
         image: where it lies.
         origin: what messages call the entry: a path, or a line of a table.
+        attributes: numbers that describe the view; those of its positive count.
     """
 
     split: str
@@ -35,6 +36,7 @@ class Entry:
     source: str
     image: FileImage
     origin: str
+    attributes: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -122,6 +124,7 @@ def _make_views(numbers: dict[str, int], named: dict[str, _Slots]) -> tuple[View
             slots.positive.image,
             slots.mask.image if slots.mask else None,
             {source: entry.image for source, entry in sorted(slots.distractors.items())},
+            slots.positive.attributes,
         )
         for name, number in numbers.items()
         if (slots := named[name]).positive is not None

@@ -1,10 +1,12 @@
 """Training sets listed in a table: one row an image.
 
 Columns: ``path`` (relative to the table's folder), ``identity``, ``view``, ``role`` (positive, distractor or mask),
-``source`` (who made the distractor; empty for other roles) and ``split``. Further columns are passed over.
+``source`` (who made the distractor; empty for other roles) and ``split``. Further columns of numbers, such as an angle
+or the light, describe the view in the row of its positive; any others are passed over.
 """
 
 import csv
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import cast, get_args
@@ -36,11 +38,12 @@ def read_manifest(path: Path) -> Dataset:
             there, a view has no positive, or a place is taken twice. Rows are named by line (CSV) or row from 0
             (Parquet).
     """
-    rows = _csv_rows(path) if path.suffix.lower() == ".csv" else _parquet_rows(path)
+    rows = list(_csv_rows(path) if path.suffix.lower() == ".csv" else _parquet_rows(path))
+    described = _number_columns([row for _, row in rows if row["role"] == "positive"])
     entries, problems = [], []
     for origin, row in rows:
         try:
-            entries.append(_entry(path.parent, origin, row))
+            entries.append(_entry(path.parent, origin, row, described))
         except DatasetError as error:
             problems.append(f"{origin}: {error}")
     if problems:
@@ -64,11 +67,18 @@ def _csv_rows(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
 
 
 def _parquet_rows(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
-    _check_columns(path, read_schema(path).names)
+    from pyarrow import types
+
+    schema = read_schema(path)
+    _check_columns(path, schema.names)
+    numbers = [entry.name for entry in schema if types.is_integer(entry.type) or types.is_floating(entry.type)]
     number = 0
-    for block in iter_blocks(path, list(MANIFEST_COLUMNS)):
+    # Columns of text beyond ours may be large, and are not asked for.
+    for block in iter_blocks(path, list(dict.fromkeys([*MANIFEST_COLUMNS, *numbers]))):
         for row in block.to_pylist():
-            yield f"row {number}", {name: "" if value is None else str(value) for name, value in row.items()}
+            # NaN is how some writers leave out a number.
+            cells = {name: "" if value is None or value != value else str(value) for name, value in row.items()}
+            yield f"row {number}", cells
             number += 1
 
 
@@ -81,7 +91,21 @@ def _check_columns(path: Path, names: list[str]) -> None:
         )
 
 
-def _entry(folder: Path, origin: str, row: Mapping[str, str]) -> Entry:
+def _number_columns(rows: list[Mapping[str, str]]) -> list[str]:
+    """Return the further columns that hold a finite number in some rows and nothing else in the others."""
+    columns = [name for name in (rows[0] if rows else ()) if name not in MANIFEST_COLUMNS]
+    filled = {name: [row[name] for row in rows if row[name].strip()] for name in columns}
+    return [name for name, cells in filled.items() if cells and all(map(_is_number, cells))]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _entry(folder: Path, origin: str, row: Mapping[str, str], described: list[str]) -> Entry:
     empty = [name for name in ("path", "identity", "view", "role", "split") if not row[name]]
     if empty:
         raise DatasetError(f"{' and '.join(empty)} empty")
@@ -93,7 +117,8 @@ def _entry(folder: Path, origin: str, row: Mapping[str, str]) -> Entry:
     if not image.path.is_file():
         raise DatasetError(f"{row['path']} is not there")
     split, role = parse_split(row["split"]), cast(Role, row["role"])
-    return Entry(split, row["identity"], row["view"], role, row["source"], image, origin)
+    attributes = {name: float(row[name]) for name in described if role == "positive" and row[name].strip()}
+    return Entry(split, row["identity"], row["view"], role, row["source"], image, origin, attributes)
 
 
 def _confined(text: str) -> PurePosixPath:

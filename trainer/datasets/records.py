@@ -25,12 +25,14 @@ class View:
         image: the picture itself.
         mask: where the object is (white) in the picture; None if unknown.
         distractors: by name of their source, pictures of *other* identities on the background of this view.
+        attributes: numbers that a manifest gives for the view, such as an angle in degrees, by name of their column.
     """
 
     number: int
     image: ImageSource
     mask: ImageSource | None = None
     distractors: Mapping[str, ImageSource] = field(default_factory=dict)
+    attributes: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -91,3 +91,29 @@ def test_parquet_rows_are_named_from_zero(tmp_path: Path) -> None:
     parquet.write_table(pa.Table.from_pylist([row, {**row, "role": "other"}]), table)
     with pytest.raises(DatasetError, match=r"row 1: role 'other'"):
         read_manifest(table)
+
+
+def test_columns_of_numbers_describe_the_view_of_their_positive(tmp_path: Path) -> None:
+    header = HEADER.strip() + ",yaw,sku,note\n"
+    rows = (
+        "a.jpg,lamp,1,positive,,train,-30.5,7,\n"
+        "b.jpg,lamp,2,positive,,train,,A4,\n"
+        "sub/c.jpg,lamp,1,distractor,flux,train,99,7,no number\n"
+    )
+    views = read(tmp_path, header + rows).samples[0].views
+    assert [dict(view.attributes) for view in views] == [{"yaw": -30.5}, {}]
+
+
+@pytest.mark.parametrize("cell", ["nan", "inf", "12 degrees"])
+def test_a_column_with_a_cell_that_is_no_number_is_passed_over(tmp_path: Path, cell: str) -> None:
+    rows = f"a.jpg,lamp,1,positive,,train,1\nb.jpg,lamp,2,positive,,train,{cell}\n"
+    assert [view.attributes for view in read(tmp_path, HEADER.strip() + ",yaw\n" + rows).samples[0].views] == [{}, {}]
+
+
+def test_columns_of_numbers_are_read_from_parquet_too(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"a")
+    cells = zip(MANIFEST_COLUMNS, GOOD.strip().split(","), strict=True)
+    columns = {name: [cell] for name, cell in cells} | {"yaw": [15], "light": [0.5], "tilt": [float("nan")]}
+    parquet.write_table(pa.table(columns), tmp_path / "manifest.parquet")
+    view = read_manifest(tmp_path / "manifest.parquet").samples[0].views[0]
+    assert view.attributes == {"yaw": 15, "light": 0.5}
