@@ -38,7 +38,7 @@ _FAMILIES: tuple[tuple[str, str], ...] = (
         "saw drill hammer screwdriver grinder shovel broom brush scissors ruler stapler pencil marker pliers",
     ),
     ("radiator", "radiator conditioning fireplace"),
-    ("figure", "horse cat bulldog rabbit deer teddy doll snowman toy biplane xylophone"),
+    ("figure", "horse dog cat bulldog rabbit deer teddy doll snowman toy biplane xylophone"),
     ("instrument", "piano guitar clock"),
     ("fence", "railing fence barnum tent hut house"),
     ("rock", "rock logs"),
@@ -56,7 +56,7 @@ def family(title: str, department: str) -> str:
     Returns:
         Lower-case name of the family.
     """
-    things = title.lower().split(" with ")[0]
+    things = title.lower().replace("hot dog", "hot").split(" with ")[0]
     # An English name ends with what the thing is: a desk lamp is a lamp, a dog house a house.
     known = [_FAMILY[word] for word in re.findall(r"[a-z0-9']+", things) if word in _FAMILY]
     return known[-1] if known else department.lower()
