@@ -1,0 +1,143 @@
+"""How alike generated images and their references are to an encoder, written so that ``agreement`` can read it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nearid_search.encoder import IdentityEncoder
+from nearid_search.errors import DatasetError
+from nearid_search.eval.embedded_files import embed_files
+from nearid_search.eval.image_pairs import ImagePair
+from nearid_search.eval.intervals import Interval, bootstrap_interval
+from nearid_search.records import Failure
+from nearid_search.similarity import Embeddings
+from nearid_search.trainer.datasets.problems import first_few
+
+_DECIMALS = 4
+
+
+@dataclass(frozen=True)
+class MethodScores:
+    """The scores of one generation method.
+
+    Attributes:
+        scores: key of each pair to 100 x cosine, in [-100, 100], rounded to 4 decimals.
+        mean: of the scores; its interval resamples reference images, each with all its pairs.
+    """
+
+    scores: Mapping[str, float]
+    mean: Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairScores:
+    """What an encoder says of a set of pairs.
+
+    Attributes:
+        encoder: its fingerprint.
+        methods: method to scores; a method none of whose pairs could be read has none.
+        num_pairs: pairs asked for; those not in ``methods`` had an unreadable image.
+        failures: images that cannot be read.
+    """
+
+    encoder: str
+    methods: Mapping[str, MethodScores]
+    num_pairs: int
+    failures: tuple[Failure, ...]
+
+    @property
+    def num_scored(self) -> int:
+        """Pairs with a score."""
+        return sum(len(method.scores) for method in self.methods.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the stable keys of ``score-pairs --json``."""
+        return {
+            "encoder": self.encoder,
+            "pairs": self.num_pairs,
+            "scored": self.num_scored,
+            "methods": {name: method.mean.as_dict() for name, method in self.methods.items()},
+            "failures": [{"path": failure.path, "error": failure.error} for failure in self.failures],
+        }
+
+
+def score_pairs(
+    pairs: Sequence[ImagePair],
+    encoder: IdentityEncoder,
+    *,
+    batch_size: int = 8,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> PairScores:
+    """Compare each generated image with its reference; equal files are encoded once.
+
+    Args:
+        pairs: from ``read_pairs``; at least one.
+        encoder: frozen or with a head.
+        batch_size: images an encoder call; changes memory and speed, never a score.
+        on_progress: called with the images read and their number.
+
+    Returns:
+        The scores. A pair with an unreadable image has none, and the image is among the failures.
+
+    Raises:
+        DatasetError: if no pair could be scored.
+    """
+    paths = list(dict.fromkeys(path for pair in pairs for path in (pair.reference, pair.generated)))
+    images = embed_files(paths, encoder, batch_size=batch_size, on_progress=on_progress)
+    readable = [pair for pair in pairs if pair.reference in images.rows and pair.generated in images.rows]
+    if not readable:
+        problems = [f"{failure.path}: {failure.error}" for failure in images.failures]
+        raise DatasetError(f"none of {len(pairs)} pairs could be scored: {first_few(problems)}")
+    methods = {
+        method: _method_scores([pair for pair in readable if pair.method == method], images.rows, images.embeddings)
+        for method in sorted({pair.method for pair in readable})
+    }
+    return PairScores(encoder=encoder.fingerprint, methods=methods, num_pairs=len(pairs), failures=images.failures)
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder that holds scores already: files of two encoders would be taken for one scorer's.
+
+    Raises:
+        DatasetError: if there is a ``.json`` file in it, or it is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise DatasetError(f"{folder} is a file: give a folder for the scores")
+    present = sorted(path.name for path in folder.glob("*.json"))
+    if present:
+        raise DatasetError(f"{folder} holds {first_few(present)} already: give another folder or --force")
+
+
+def write_scores(scores: PairScores, folder: Path) -> None:
+    """Write ``<method>.json`` for each method, in the layout that ``read_ratings`` takes for a scorer.
+
+    Args:
+        scores: what to write.
+        folder: made if it is not there; other files in it stay.
+
+    Raises:
+        DatasetError: if the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, method in scores.methods.items():
+            temporary = folder / f"{name}.json.tmp"
+            temporary.write_text(json.dumps(dict(method.scores), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            temporary.replace(folder / f"{name}.json")
+    except OSError as error:
+        raise DatasetError(f"{folder}: the scores cannot be written ({error.strerror or error})") from error
+
+
+def _method_scores(pairs: Sequence[ImagePair], rows: Mapping[Path, int], embeddings: Embeddings) -> MethodScores:
+    references = np.array([rows[pair.reference] for pair in pairs])
+    generated = np.array([rows[pair.generated] for pair in pairs])
+    cosines = np.einsum("nd,nd->n", embeddings[references].astype(np.float64), embeddings[generated])
+    scores = np.round(100 * np.clip(cosines, -1, 1), _DECIMALS)
+    keyed = {pair.key: float(score) for pair, score in zip(pairs, scores, strict=True)}
+    return MethodScores(keyed, bootstrap_interval(scores, references))
