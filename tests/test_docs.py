@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from nearid_checkpoints import NUM_HEADS, write_checkpoint
+from rating_folders import write_ratings, write_samples
 from training_sets import two_views, write_folder
 
 from nearid_search.cli.app import run
@@ -53,6 +54,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_folder(
         tmp_path / "dataset", [image for seed, thing in enumerate(things) for image in two_views(*thing, 100 * seed)]
     )
+    write_ratings(tmp_path / "ratings")
+    write_samples(tmp_path / "samples")
     write_checkpoint(tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text(json.dumps({"num_attention_heads": NUM_HEADS}))
     monkeypatch.chdir(tmp_path)

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from nearid_search import __version__
-from nearid_search.cli import gallery, index, models, query, train
+from nearid_search.cli import agreement, gallery, index, models, query, score_pairs, train
 from nearid_search.errors import NearIDError
 
 app = typer.Typer(
@@ -26,6 +26,8 @@ app = typer.Typer(
 app.command("index")(index.index)
 app.command("query")(query.query)
 app.command("train")(train.train)
+app.command("agreement")(agreement.agreement)
+app.command("score-pairs")(score_pairs.score_pairs)
 app.add_typer(models.app, name="models")
 app.add_typer(gallery.app, name="gallery")
 

@@ -149,7 +149,7 @@ def print_index_report(report: IndexReport, *, json: bool) -> None:
         )
     )
     if report.failures:
-        _print_whole(_failure_table(report.failures[:_FAILURES_SHOWN]), stderr=True)
+        print_whole(_failure_table(report.failures[:_FAILURES_SHOWN]), stderr=True)
     if len(report.failures) > _FAILURES_SHOWN:
         note(f"and {len(report.failures) - _FAILURES_SHOWN} more: nearid-search gallery info --failures")
 
@@ -190,7 +190,7 @@ def print_answer(answer: QueryAnswer, *, json: bool) -> None:
             str(match.support),
             Text(match.images[0].path),
         )
-    _print_whole(table)
+    print_whole(table)
 
 
 def print_backbones(backbones: Sequence[BackboneInfo], *, json: bool) -> None:
@@ -222,9 +222,9 @@ def print_gallery_info(info: dict[str, Any], failures: Sequence[Failure] | None,
     table = Table(show_header=False, show_edge=False)
     for name, value in info.items():
         table.add_row(Text(name, style="dim"), Text(", ".join(value) if isinstance(value, list) else str(value)))
-    _print_whole(table)
+    print_whole(table)
     if failures:
-        _print_whole(_failure_table(failures))
+        print_whole(_failure_table(failures))
 
 
 def print_identities(identities: dict[str, int], *, json: bool) -> None:
@@ -237,10 +237,10 @@ def print_identities(identities: dict[str, int], *, json: bool) -> None:
     table.add_column("images", justify="right")
     for name, count in identities.items():
         table.add_row(Text(name), str(count))
-    _print_whole(table)
+    print_whole(table)
 
 
-def _print_whole(table: Table, *, stderr: bool = False) -> None:
+def print_whole(table: Table, *, stderr: bool = False) -> None:
     """Print a table as wide as its content: a path that is broken into lines cannot be copied."""
     console = Console(stderr=stderr)
     natural = Measurement.get(console, console.options.update(max_width=_WIDEST), table).maximum

@@ -20,6 +20,7 @@ from nearid_search.config import EncoderConfig, IndexConfig, QueryConfig
 from nearid_search.indexer.lock import writer_lock
 
 COMMANDS = [["index"], ["query"], ["train"], ["models"], ["models", "import"], ["gallery", "info"], ["gallery", "list"]]
+COMMANDS += [["agreement"], ["score-pairs"]]
 INDEX_KEYS = {"gallery", "added", "updated", "unchanged", "removed", "failed", "images", "identities", "seconds"}
 QUERY_KEYS = {"query", "verdict", "identity", "confidence", "margin", "matches"}
 
