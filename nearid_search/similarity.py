@@ -89,6 +89,33 @@ def pair_scores(query: NDArray[np.float32], candidates: NDArray[np.float32]) -> 
     return scores
 
 
+def row_scores(left: Embeddings, right: Embeddings, *, chunk_rows: int = 4_096) -> NDArray[np.float32]:
+    """Score the first row with the first, the second with the second and so on, as ``pair_scores`` would.
+
+    Args:
+        left: (N, D) float32 unit rows.
+        right: (N, D) float32 unit rows.
+        chunk_rows: pairs at once; changes memory and speed, never a score.
+
+    Returns:
+        (N,) float32.
+
+    Raises:
+        ShapeError: if the shapes differ.
+
+    Example:
+        >>> row_scores(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32)[[0, 0]]).tolist()
+        [1.0, 0.0]
+    """
+    if left.ndim != 2 or left.shape != right.shape:
+        raise ShapeError(f"left and right must both be (N, D), got {left.shape} and {right.shape}")
+    scores = np.empty(len(left), np.float32)
+    for start in range(0, len(left), chunk_rows):
+        rows = slice(start, start + chunk_rows)
+        scores[rows] = (left[rows].astype(np.float64) * right[rows].astype(np.float64)).sum(axis=1)
+    return scores
+
+
 def rounding_slack(dim: int) -> float:
     """Bound the error of a float32 dot product of two unit vectors of width ``dim``, summed in any order.
 

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nearid_search.errors import ShapeError
-from nearid_search.similarity import Embeddings, check_embeddings, pair_scores, rounding_slack, top_k, unit_rows
+from nearid_search.similarity import (
+    Embeddings,
+    check_embeddings,
+    pair_scores,
+    rounding_slack,
+    row_scores,
+    top_k,
+    unit_rows,
+)
 
 
 def assert_agrees(queries: Embeddings, gallery: Embeddings, *, k: int, chunk_rows: int = 16_384) -> None:
@@ -155,3 +163,12 @@ def test_good_embeddings_pass_contiguous() -> None:
     np.testing.assert_array_equal(checked, rows)
     assert checked.flags.c_contiguous
     assert check_embeddings(np.zeros((0, 4), np.float32)).shape == (0, 4)
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 7, 4_096])
+def test_scores_of_rows_are_those_of_pairs(chunk_rows: int) -> None:
+    left, right = random_rows(1, 20), random_rows(2, 20)
+    expected = [pair_scores(one, other[None])[0] for one, other in zip(left, right, strict=True)]
+    np.testing.assert_array_equal(row_scores(left, right, chunk_rows=chunk_rows), expected)
+    with pytest.raises(ShapeError, match=r"must both be \(N, D\)"):
+        row_scores(left, right[:3])

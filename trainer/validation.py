@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.eval.metrics import score_margins
+from nearid_search.eval.protocols.pairs import pair_margins
 from nearid_search.similarity import Embeddings, pair_scores, top_k
 from nearid_search.trainer.dataset_rows import SampleRows
 
@@ -76,7 +77,7 @@ def validate(samples: Sequence[SampleRows], embeddings: Embeddings, frozen: Embe
         embeddings: (R, D) float32 unit rows of the head.
         frozen: (R, F) float32 unit rows of the frozen features.
     """
-    margins = score_margins(pair_margins(samples, embeddings))
+    margins = score_margins(pair_margins(samples, embeddings).margins)
     hits = _rank1_hits(samples, embeddings)
     anchors = [sample.views[0].view for sample in samples if sample.views][:_MAX_ANCHORS]
     scores, graded = _scores_between(anchors, embeddings), _scores_between(anchors, frozen)
@@ -89,37 +90,6 @@ def validate(samples: Sequence[SampleRows], embeddings: Embeddings, frozen: Embe
         n_samples=margins.n_samples,
         n_queries=len(hits),
     )
-
-
-def pair_margins(samples: Sequence[SampleRows], embeddings: Embeddings) -> NDArray[np.float64]:
-    """Compute the margins of every (identity, distractor source): for views i < j against either's distractor.
-
-    Args:
-        samples: with rows that point into ``embeddings``.
-        embeddings: (R, D) float32 unit rows.
-
-    Returns:
-        (S, M) float64, NaN where there is no such margin; M may be 0.
-    """
-    lists = []
-    for sample in samples:
-        for source in sorted({name for view in sample.views for name in view.distractors}):
-            margins = []
-            for first, one in enumerate(sample.views):
-                for other in sample.views[first + 1 :]:
-                    score = _score(embeddings, one.view, other.view)
-                    for view in (one, other):
-                        if source in view.distractors:
-                            margins.append(score - _score(embeddings, view.view, view.distractors[source]))
-            lists.append(margins)
-    table = np.full((len(lists), max(map(len, lists), default=0)), np.nan)
-    for row, margins in zip(table, lists, strict=True):
-        row[: len(margins)] = margins
-    return table
-
-
-def _score(embeddings: Embeddings, one: int, other: int) -> float:
-    return float(pair_scores(embeddings[one], embeddings[other : other + 1])[0])
 
 
 def _scores_between(rows: list[int], embeddings: Embeddings) -> NDArray[np.float32]:

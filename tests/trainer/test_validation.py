@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from nearid_search.eval.protocols.pairs import pair_margins
 from nearid_search.similarity import Embeddings, unit_rows
 from nearid_search.trainer.dataset_rows import SampleRows, ViewRows
-from nearid_search.trainer.validation import ValidationScores, pair_margins, validate
+from nearid_search.trainer.validation import ValidationScores, validate
 
 
 def random_samples(seed: int, count: int = 5) -> tuple[list[SampleRows], Embeddings]:
@@ -45,7 +46,7 @@ def expected_margins(samples: list[SampleRows], embeddings: Embeddings) -> list[
 @pytest.mark.parametrize("seed", range(6), ids=lambda seed: f"seed={seed}")
 def test_margins_follow_the_definition(seed: int) -> None:
     samples, embeddings = random_samples(seed)
-    found = [sorted(row[~np.isnan(row)].tolist()) for row in pair_margins(samples, embeddings)]
+    found = [sorted(row[~np.isnan(row)].tolist()) for row in pair_margins(samples, embeddings).margins]
     expected = expected_margins(samples, embeddings)
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
