@@ -16,7 +16,8 @@ from identity_renderer.errors import MeshError
 from identity_renderer.families import family
 from identity_renderer.materials import Material, read_materials, read_member, read_texture
 from identity_renderer.mesh import Mesh, Part
-from identity_renderer.obj_file import Triangles, corner_normals, read_triangles, without_slivers
+from identity_renderer.normals import corner_normals
+from identity_renderer.obj_file import Triangles, read_triangles, without_slivers
 
 FURNITURE = Path("/usr/share/sweethome3d/furniture")
 _CATALOGUE = "PluginFurnitureCatalog.properties"

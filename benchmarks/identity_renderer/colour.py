@@ -53,9 +53,9 @@ def difference(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
 
 
 def draw_colour(rng: np.random.Generator) -> Lab:
-    """Draw one colour (3,) that sRGB has: any hue and lightness, one in four nearly grey."""
+    """Draw one colour (3,) that sRGB has: any hue and lightness, three in ten nearly grey."""
     lightness = rng.uniform(12, 95)
-    chroma = rng.uniform(0, 9) if rng.random() < 0.25 else rng.uniform(15, 105)
+    chroma = rng.uniform(0, 9) if rng.random() < 0.3 else rng.uniform(12, 100)
     hue = rng.uniform(0, 2 * np.pi)
     for _ in range(40):
         lab = np.array([lightness, chroma * np.cos(hue), chroma * np.sin(hue)], dtype=np.float32)

@@ -20,7 +20,7 @@ from identity_renderer.colour import (
 from identity_renderer.errors import ImpossibleChange
 from identity_renderer.mesh import Colour, Mesh, Part
 from identity_renderer.reshaping import areas, bounds, scale, shares, taper
-from identity_renderer.splitting import components, select, slab
+from identity_renderer.splitting import clumps, components, select, slab
 from identity_renderer.textures import draw_texture, draw_texture_around
 from identity_renderer.unwrapping import unwrap
 
@@ -34,7 +34,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 _SHIFT = (12.0, 60.0)
 _STRETCH = (0.12, 0.35)
 # A changed part is a part: large enough to be seen, never most of the thing.
-_PART_SHARE = (0.03, 0.6)
+_PART_SHARE = (0.05, 0.6)
 # A change of whole looks has to reach this share of the surface.
 _WHOLE_SHARE = 0.35
 
@@ -85,7 +85,7 @@ def _finish(parts: list[Part], rng: np.random.Generator) -> list[Part]:
 
 def _cover(parts: list[Part], texture: NDArray[np.uint8], rng: np.random.Generator, gloss: float | None) -> list[Part]:
     """Cover parts with one pattern at one scale."""
-    repeats, quarter = float(np.exp(rng.uniform(np.log(1.0), np.log(6.0)))), bool(rng.random() < 0.3)
+    repeats, quarter = float(np.exp(rng.uniform(np.log(0.8), np.log(4.0)))), bool(rng.random() < 0.3)
     return [
         replace(
             unwrap(part, repeats, quarter),
@@ -108,10 +108,16 @@ def _distant_colour(rng: np.random.Generator, old: Colour) -> Colour:
 
 def _samples(part: Part) -> NDArray[np.float32]:
     """Return some of the colours (N, 3) that a part shows, without its own colour over a texture."""
-    if part.texture is None:
+    if part.texture is None or part.uv is None:
         return np.array([part.colour], dtype=np.float32)
-    step = max(1, part.texture.shape[0] // 24)
-    return np.asarray(part.texture[::step, ::step].reshape(-1, 3) / 255, dtype=np.float32)
+    # At the middles of faces, by area: most of an atlas is never seen.
+    reach = np.cumsum(areas(part))
+    faces = np.searchsorted(reach, (np.arange(600) + 0.5) / 600 * reach[-1])
+    inside = np.mod(part.uv[part.faces[faces]].mean(axis=1), 1)
+    height, width = part.texture.shape[:2]
+    rows = np.minimum(((1 - inside[:, 1]) * height).astype(np.int64), height - 1)
+    columns = np.minimum((inside[:, 0] * width).astype(np.int64), width - 1)
+    return np.asarray(part.texture[rows, columns] / 255, dtype=np.float32)
 
 
 def mean_colour(part: Part) -> Colour:
@@ -191,7 +197,7 @@ def _retextured(parts: list[Part], rng: np.random.Generator, level: float) -> li
     busy = float(np.linalg.norm(samples - samples.mean(axis=0), axis=1).mean())
     if busy > 10 and rng.random() < 0.25:
         return [replace(part, colour=mean, texture=None, uv=None) for part in parts]
-    return _cover(parts, draw_texture_around(rng, mean, 30 + 45 * level), rng, None)
+    return _cover(parts, draw_texture_around(rng, mean, 36 + 44 * level), rng, None)
 
 
 def _stretched(mesh: Mesh, rng: np.random.Generator, level: float) -> Mesh:
@@ -201,7 +207,8 @@ def _stretched(mesh: Mesh, rng: np.random.Generator, level: float) -> Mesh:
     if len(axes) < 2:
         raise ImpossibleChange(f"{mesh.name} is long along one axis only: no other proportions would show")
     amount = _between(_STRETCH, level)
-    if 1 in axes and len(axes) == 3 and rng.random() < 0.3:
+    # Only what stands upright narrows believably; a low bench's legs would lean.
+    if len(axes) == 3 and high[1] - low[1] >= 0.5 and rng.random() < 0.3:
         return taper(mesh, amount * 1.3 if rng.random() < 0.6 else -amount * 1.3)
     factors = np.ones(3)
     # One axis fewer than show: all of them together would be nothing but another size.
@@ -213,16 +220,16 @@ def _stretched(mesh: Mesh, rng: np.random.Generator, level: float) -> Mesh:
 def _part_changed(mesh: Mesh, rng: np.random.Generator, level: float) -> tuple[Mesh, tuple[int, ...]]:
     share = shares(mesh)
     candidates = [number for number in range(len(mesh.parts)) if _PART_SHARE[0] <= share[number] <= _PART_SHARE[1]]
-    if candidates:
-        number = int(rng.choice(candidates))
-        split = mesh
+    if candidates and rng.random() < 0.75:
+        weights = share[candidates] / share[candidates].sum()
+        split, number = mesh, int(rng.choice(candidates, p=weights))
         target = number
     else:
-        number = int(share.argmax())
+        number = int(rng.choice(len(share), p=share))
         split, target = _split(mesh, number, rng)
-    if rng.random() < 0.25:
+    if rng.random() < 0.3:
         without = replace(split, parts=tuple(part for at, part in enumerate(split.parts) if at != target))
-        if np.allclose(bounds(without), bounds(split), atol=0.02):
+        if np.allclose(bounds(without), bounds(split), atol=0.02) and 0 < clumps(without) <= clumps(split):
             return without, (number,)
     alter = _recoloured if rng.random() < 0.6 else _retextured
     # Little of the thing changes, so what changes does so plainly.
@@ -231,16 +238,17 @@ def _part_changed(mesh: Mesh, rng: np.random.Generator, level: float) -> tuple[M
 
 def _split(mesh: Mesh, number: int, rng: np.random.Generator) -> tuple[Mesh, int]:
     """Split a part into two; the new one comes last and its number is returned."""
-    part = mesh.parts[number]
+    part, whole = mesh.parts[number], float(shares(mesh)[number])
     labels = components(part)
     surfaces = np.bincount(labels, weights=areas(part))
-    share = surfaces / surfaces.sum()
+    share = surfaces / surfaces.sum() * whole
     fitting = np.flatnonzero((share >= _PART_SHARE[0]) & (share <= _PART_SHARE[1]))
-    if len(fitting):
+    # A part of one piece is never split off as a whole: nothing would be left of it.
+    if len(fitting) and len(share) > 1:
         piece = labels == rng.choice(fitting)
         rest, end = select(part, ~piece), select(part, piece)
     else:
-        ends = slab(part, rng)
+        ends = slab(part, rng, max(0.12, _PART_SHARE[0] / whole), 0.5)
         if ends is None:
             raise ImpossibleChange(f"{mesh.name} has no part, piece or end of a fitting size that could differ")
         rest, end = ends

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from identity_renderer.errors import MeshError
 
 MAX_FACES = 300_000
-# Faces that meet at more than about 45 degrees keep their edge, as in the viewer that the archives are made for.
-_CREASE_COSINE = 0.7
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,43 +123,3 @@ def without_slivers(triangles: Triangles, points: NDArray[np.float64]) -> Triang
         materials=triangles.materials[solid],
         smoothing=triangles.smoothing[solid],
     )
-
-
-def corner_normals(
-    triangles: Triangles, points: NDArray[np.float64], turn: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return unit normals for every corner: the file's own where it has them, computed ones elsewhere.
-
-    Args:
-        triangles: Of the file.
-        points: (P, 3) positions to compute from, in the place of the file's.
-        turn: (3, 3) matrix that takes the file's normals to where `points` are.
-
-    Returns:
-        A table (N, 3) of normals and row numbers into it, (F, 3).
-    """
-    places = triangles.corners[:, :, 0]
-    a, b, c = (points[places[:, corner]] for corner in range(3))
-    areas = np.cross(b - a, c - a)
-    flat = _unit(areas)
-    # Corners at one place in one smoothing group share a normal; groups get a range of numbers each.
-    keys = triangles.smoothing[:, None] * len(points) + places
-    _, shared = np.unique(keys, return_inverse=True)
-    shared = shared.reshape(places.shape)
-    smooth = np.zeros((int(shared.max()) + 1, 3))
-    for corner in range(3):
-        np.add.at(smooth, shared[:, corner], areas)
-    smooth = _unit(smooth)
-    given = _unit(triangles.normals @ turn.T)
-    table = np.concatenate([given, smooth, flat])
-    is_smooth = (triangles.smoothing > 0)[:, None] & (np.einsum("fcd,fd->fc", smooth[shared], flat) > _CREASE_COSINE)
-    rows = np.where(is_smooth, len(given) + shared, len(given) + len(smooth) + np.arange(len(flat))[:, None])
-    named = triangles.corners[:, :, 2]
-    usable = (named >= 0) & (np.abs(table[named]).sum(axis=2) > 0.5)
-    return table, np.where(usable, named, rows)
-
-
-def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: NDArray[np.float64] = np.divide(vectors, lengths, out=np.zeros_like(vectors), where=lengths > 0)
-    return unit
