@@ -1,6 +1,7 @@
 """New looks: what changes, what stays, and what is refused. Meshes are built here."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -130,6 +131,12 @@ def test_dressing_changes_every_part_and_mostly_keeps_who_looks_alike(table: Mes
             plain = new.texture is None
             assert not plain or difference(np.array(old.colour), np.array(new.colour)) > 25
     assert 40 <= alike < 60
+
+
+def test_equal_textures_look_alike_even_as_copies(table: Mesh) -> None:
+    texture = draw_texture(rng(0))
+    parts = [replace(unwrap(part, 1.0, False), colour=(1, 1, 1), texture=texture.copy()) for part in table.parts]
+    assert looks(thing(*parts)) == ((0, 1, 2),)
 
 
 @pytest.mark.parametrize(("strength", "wanted"), [(0.0, 12), (0.5, 36), (1.0, 60)])
