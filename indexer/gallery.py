@@ -25,7 +25,7 @@ from nearid_search.indexer.store import GalleryStore
 from nearid_search.records import Failure
 
 if TYPE_CHECKING:
-    from nearid_search.encoder import IdentityEncoder
+    from nearid_search.image_encoder import ImageEncoder
 
 
 NO_HEAD = "none"
@@ -72,7 +72,7 @@ class Gallery:
     def create(
         cls,
         folder: Path,
-        encoder: IdentityEncoder,
+        encoder: ImageEncoder,
         *,
         manifest_name: str = MANIFEST_NAME,
         tables: str = TABLES_NAME,
@@ -93,9 +93,9 @@ class Gallery:
         record = EncoderRecord(
             fingerprint=encoder.fingerprint,
             backbone=encoder.source,
-            dtype=encoder.backbone.spec.dtype,
+            dtype=encoder.dtype,
             dim=encoder.dim,
-            details=encoder.backbone.spec.as_dict(),
+            details=encoder.details,
             head=head,
         )
         created = datetime.now(UTC).isoformat(timespec="seconds")
@@ -115,21 +115,22 @@ class Gallery:
         head = self.manifest.encoder.head
         return None if head is None else self.folder / head
 
-    def open_encoder(self, *, device: str = "auto") -> IdentityEncoder:
+    def open_encoder(self, *, device: str = "auto") -> ImageEncoder:
         """Open the encoder that made this gallery.
 
         Raises:
             GalleryMismatchError: if its backbone now computes something else.
             WeightsError: if its weights are missing.
         """
-        from nearid_search.encoder import IdentityEncoder
+        from nearid_search.encoder import open_encoder
 
         record = self.manifest.encoder
-        encoder = IdentityEncoder.open(record.backbone, device=device, dtype=record.dtype, head=self.head_folder)
+        head = None if self.head_folder is None else str(self.head_folder)
+        encoder = open_encoder(EncoderConfig(backbone=record.backbone, device=device, dtype=record.dtype, head=head))
         self.check_encoder(encoder)
         return encoder
 
-    def check_encoder(self, encoder: IdentityEncoder) -> None:
+    def check_encoder(self, encoder: ImageEncoder) -> None:
         """Refuse an encoder whose embeddings do not compare with this gallery's.
 
         Raises:
@@ -144,7 +145,7 @@ class Gallery:
                 "embeddings of two encoders do not compare. "
                 f"Leave out --backbone, --dtype and --head, or make it anew with: "
                 f"nearid-search index {catalogue} --backbone {encoder.source} "
-                f"--dtype {encoder.backbone.spec.dtype}{head} --gallery {self.folder} --rebuild"
+                f"--dtype {encoder.dtype}{head} --gallery {self.folder} --rebuild"
             )
 
     def remember_catalogue(self, stored: str, identities: str | None) -> None:
@@ -200,7 +201,7 @@ def find_encoder_config(
     Args:
         gallery: the gallery's folder; by default the one ``locate_gallery`` finds.
         backbone: a backbone's name, or None.
-        dtype: "float32", "bfloat16", "float16" or None.
+        dtype: "auto", "float32", "bfloat16", "float16" or None; None and, unless made anew, "auto" are the gallery's.
         device: "auto", "cpu", "cuda" or "cuda:N".
         head: folder of a head, "none" for the frozen readout, or None.
         fresh: whether the gallery is about to be made anew, so that a damaged manifest is no obstacle.
@@ -209,22 +210,24 @@ def find_encoder_config(
         GalleryCorruptError: if the gallery's manifest is damaged.
         WeightsError: if the head cannot be read.
     """
-    default = EncoderConfig()
-    if head is not None and str(head) != NO_HEAD:
-        trained_on = read_head_manifest(Path(head))
-        return EncoderConfig(
-            backbone=backbone or trained_on.backbone,
-            dtype=dtype or trained_on.config.get("dtype", default.dtype),
-            device=device,
-            head=str(head),
-        )
     folder = locate_gallery(Path(gallery) if gallery is not None else None)
     record = _known_encoder(folder, fresh=fresh)
-    if record is None:
-        return EncoderConfig(backbone=backbone or default.backbone, dtype=dtype or default.dtype, device=device)
-    same = backbone in (None, record.backbone) and dtype in (None, record.dtype) and head is None
-    kept = str(folder / record.head) if same and record.head is not None else None
-    return EncoderConfig(backbone=backbone or record.backbone, dtype=dtype or record.dtype, device=device, head=kept)
+    with_head = head is not None and str(head) != NO_HEAD
+    if backbone is None and with_head:
+        backbone = read_head_manifest(Path(str(head))).backbone
+    if record is None or backbone not in (None, record.backbone):
+        return EncoderConfig(
+            backbone=backbone or EncoderConfig.backbone,
+            dtype=dtype or EncoderConfig.dtype,
+            device=device,
+            head=str(head) if with_head else None,
+        )
+    if dtype is None or (dtype == "auto" and not fresh):
+        dtype = record.dtype
+    kept = str(head) if with_head else None
+    if head is None and record.head is not None:
+        kept = str(folder / record.head)
+    return EncoderConfig(backbone=record.backbone, dtype=dtype, device=device, head=kept)
 
 
 def _known_encoder(folder: Path, *, fresh: bool) -> EncoderRecord | None:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nearid_search.encoder import IdentityEncoder
 from nearid_search.errors import UnreadableImageError
+from nearid_search.image_encoder import ImageEncoder
 from nearid_search.images import decode_image, encode_thumbnail, read_file
 from nearid_search.indexer.scan import ScannedFile
 from nearid_search.map_ahead import map_ahead
@@ -47,7 +47,7 @@ def content_key(data: bytes) -> str:
 def read_ahead(
     files: Iterable[ScannedFile],
     catalogue: Path,
-    encoder: IdentityEncoder,
+    encoder: ImageEncoder,
     *,
     known: Collection[str],
     threads: int = 0,
@@ -69,7 +69,7 @@ def read_ahead(
     return map_ahead(lambda file: _read_one(file, catalogue, encoder, known), files, threads=threads, ahead=ahead)
 
 
-def _read_one(file: ScannedFile, catalogue: Path, encoder: IdentityEncoder, known: Collection[str]) -> ReadFile:
+def _read_one(file: ScannedFile, catalogue: Path, encoder: ImageEncoder, known: Collection[str]) -> ReadFile:
     key = None
     try:
         data = read_file(catalogue / file.path)

@@ -16,12 +16,12 @@ from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.manifest import DRAFT_NAME, HEAD_NAME, MANIFEST_NAME, TABLES_NAME, publish_manifest
 
 if TYPE_CHECKING:
-    from nearid_search.encoder import IdentityEncoder
+    from nearid_search.image_encoder import ImageEncoder
 
 _OWN_FILES = {MANIFEST_NAME, DRAFT_NAME, "writer.lock", "writer.json"}
 
 
-def open_draft(folder: Path, encoder: IdentityEncoder) -> Gallery:
+def open_draft(folder: Path, encoder: ImageEncoder) -> Gallery:
     """Go on with the draft an interrupted rebuild left, or begin one.
 
     Args:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nearid_search.config import IndexConfig
-from nearid_search.encoder import IdentityEncoder
+from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.location import stored_path
 from nearid_search.indexer.pipeline import ReadFile, read_ahead
@@ -52,7 +52,7 @@ class IndexRun:
         self,
         gallery: Gallery,
         survey: Survey,
-        encoder: IdentityEncoder | None,
+        encoder: ImageEncoder | None,
         config: IndexConfig,
         on_progress: OnProgress | None,
     ) -> None:
@@ -103,7 +103,7 @@ class IndexRun:
         return [record.path for _, record in self.survey.plan.moved]
 
     @property
-    def _opened_encoder(self) -> IdentityEncoder:
+    def _opened_encoder(self) -> ImageEncoder:
         assert self.encoder is not None  # noqa: S101  (opened whenever there is something to read)
         return self.encoder
 

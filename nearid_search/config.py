@@ -12,15 +12,16 @@ class EncoderConfig:
     """Which encoder to open.
 
     Attributes:
-        backbone: a name that ``nearid-search models`` lists.
+        backbone: a name that ``nearid-search models`` lists, or "onnx:<file>" for an exported encoder.
         device: "auto", "cpu", "cuda" or "cuda:N".
-        dtype: "float32", "bfloat16" or "float16".
+        dtype: "auto" (that of the gallery there is, else the fastest of the backbone on this machine that is as good),
+            "float32", "bfloat16" or "float16".
         head: folder of a trained head; None for the backbone's frozen readout.
     """
 
     backbone: str = "dinov2-small"
     device: str = "auto"
-    dtype: str = "float32"
+    dtype: str = "auto"
     head: str | None = None
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +12,51 @@ from nearid_search.backbones.base import Backbone
 from nearid_search.config import EncoderConfig
 from nearid_search.head_file import LoadedHead, load_head, read_head_manifest
 from nearid_search.head_numpy import embed
-from nearid_search.images import DecodedImage, read_image
+from nearid_search.image_encoder import ImageEncoder
+from nearid_search.onnx_encoder import ONNX_FAMILY, open_onnx_encoder
 from nearid_search.similarity import Embeddings, unit_rows
 
-Image = str | Path | NDArray[np.uint8]
+
+def open_encoder(config: EncoderConfig) -> ImageEncoder:
+    """Open whatever encoder a configuration names.
+
+    Args:
+        config: of a backbone with or without a head, or of an exported encoder.
+
+    Returns:
+        The encoder.
+
+    Raises:
+        BackboneError: if the name is unknown.
+        ConfigError: if device or dtype is none of these, or the exported encoder cannot have them, or a head.
+        DeviceUnavailableError: if the device asked for is absent.
+        MissingExtraError: if an optional package is missing.
+        WeightsError: if weights are missing, not the expected ones, or the head was trained on another backbone.
+    """
+    if config.backbone.startswith(ONNX_FAMILY):
+        return open_onnx_encoder(config)
+    return IdentityEncoder.open(config.backbone, device=config.device, dtype=config.dtype, head=config.head)
 
 
-class IdentityEncoder:
-    """Encodes images into unit vectors whose dot product is their similarity.
+def describe_encoder(config: EncoderConfig) -> str:
+    """Say which encoder ``open_encoder`` would open, in which arithmetic and where, without opening it.
 
-    The same image gives the same vector whatever else is in the batch. Without a head the vector is the backbone's
-    frozen readout.
+    Raises:
+        ConfigError: if device or dtype is none of these.
+        DeviceUnavailableError: if the device asked for is absent.
+    """
+    from nearid_search.backbones.registry import resolve_dtype
+    from nearid_search.device import resolve_device
+
+    exported = config.backbone.startswith(ONNX_FAMILY)
+    device = "cpu" if exported else resolve_device(config.device)
+    dtype = "float32" if exported else resolve_dtype(config.backbone, device, config.dtype)
+    head = "" if config.head is None else f" with head {config.head}"
+    return f"{config.backbone}{head} in {dtype} on {device}"
+
+
+class IdentityEncoder(ImageEncoder):
+    """A backbone with an identity head. Without a head the vector is the backbone's frozen readout.
 
     Args:
         backbone: the frozen network.
@@ -31,9 +65,8 @@ class IdentityEncoder:
     """
 
     def __init__(self, backbone: Backbone, *, head: LoadedHead | None = None, source: str | None = None) -> None:
+        super().__init__(source or backbone.spec.name, backbone.spec.preprocessing, head)
         self.backbone = backbone
-        self.head = head
-        self.source = source or backbone.spec.name
 
     @classmethod
     def open(
@@ -41,7 +74,7 @@ class IdentityEncoder:
         backbone: str | None = None,
         *,
         device: str = EncoderConfig.device,
-        dtype: str | None = None,
+        dtype: str = EncoderConfig.dtype,
         head: str | Path | None = None,
     ) -> IdentityEncoder:
         """Open an encoder by the name of its backbone, or by its head.
@@ -49,7 +82,7 @@ class IdentityEncoder:
         Args:
             backbone: a name that ``nearid-search models`` lists; by default the head's, or dinov2-small.
             device: "auto", "cpu", "cuda" or "cuda:N".
-            dtype: "float32", "bfloat16" or "float16"; by default the one the head was trained on, or float32.
+            dtype: "auto", "float32", "bfloat16" or "float16"; a head serves its backbone in any.
             head: folder that ``nearid-search train`` made; None for the frozen readout.
 
         Raises:
@@ -62,12 +95,10 @@ class IdentityEncoder:
         from nearid_search.backbones.registry import open_backbone
 
         if head is not None:
-            trained_on = read_head_manifest(Path(head))
-            backbone = backbone or trained_on.backbone
-            dtype = dtype or trained_on.config.get("dtype")
+            backbone = backbone or read_head_manifest(Path(head)).backbone
         source = backbone or EncoderConfig.backbone
-        opened = open_backbone(source, device=device, dtype=dtype or EncoderConfig.dtype)
-        loaded = None if head is None else load_head(Path(head), backbone_fingerprint=opened.spec.fingerprint)
+        opened = open_backbone(source, device=device, dtype=dtype)
+        loaded = None if head is None else load_head(Path(head), backbone_weights=opened.spec.weights_fingerprint)
         return cls(opened, head=loaded, source=source)
 
     @property
@@ -81,18 +112,20 @@ class IdentityEncoder:
         return self.backbone.device
 
     @property
+    def dtype(self) -> str:
+        """Arithmetic of the backbone; the head is always float32."""
+        return self.backbone.spec.dtype
+
+    @property
     def fingerprint(self) -> str:
         """Names preprocessing, backbone and head; embeddings compare only within one fingerprint."""
         readout = "frozen" if self.head is None else self.head.fingerprint
         return f"{self.backbone.spec.fingerprint}+{readout}"
 
-    def prepare(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Resize one (H, W, 3) uint8 RGB image to the backbone's (S, S, 3) input.
-
-        Raises:
-            ShapeError: if ``pixels`` has another shape or dtype.
-        """
-        return self.backbone.spec.preprocessing.resize(pixels)
+    @property
+    def details(self) -> dict[str, Any]:
+        """The backbone's specification."""
+        return self.backbone.spec.as_dict()
 
     def encode_prepared(self, images: NDArray[np.uint8]) -> Embeddings:
         """Encode images that ``prepare`` has resized.
@@ -109,40 +142,3 @@ class IdentityEncoder:
         if self.head is None:
             return unit_rows(self.backbone.pooled(images))
         return embed(self.head.spec, self.head.arrays, self.backbone.tokens(images))
-
-    def encode(self, images: Sequence[Image], *, batch_size: int = 8) -> Embeddings:
-        """Encode files or arrays.
-
-        Args:
-            images: paths, or (H, W, 3) uint8 RGB arrays.
-            batch_size: images a network call; changes memory and speed, never a vector.
-
-        Returns:
-            (len(images), D) float32 unit rows.
-
-        Raises:
-            ShapeError: if an array is not (H, W, 3) uint8.
-            UnreadableImageError: if a file cannot be read.
-        """
-        size = self.backbone.spec.preprocessing.size
-        embeddings = np.empty((len(images), self.dim), np.float32)
-        for start in range(0, len(images), batch_size):
-            batch = [self.prepare(self._pixels(image)) for image in images[start : start + batch_size]]
-            embeddings[start : start + len(batch)] = self.encode_prepared(np.stack(batch).reshape(-1, size, size, 3))
-        return embeddings
-
-    def read(self, path: Path) -> DecodedImage:
-        """Read a file no larger than this encoder and a thumbnail need; indexing and querying share this.
-
-        Raises:
-            UnreadableImageError: if the file cannot be read.
-        """
-        return read_image(path, min_side=self.min_side)
-
-    @property
-    def min_side(self) -> int:
-        """Shorter side in pixels below which the decoder must not reduce a picture: twice the input, at least 512."""
-        return max(2 * self.backbone.spec.preprocessing.size, 512)
-
-    def _pixels(self, image: Image) -> NDArray[np.uint8]:
-        return image if isinstance(image, np.ndarray) else self.read(Path(image)).pixels

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from nearid_search.config import QueryConfig
-from nearid_search.encoder import IdentityEncoder
 from nearid_search.errors import ConfigError, UnreadableImageError
+from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.backend import make_backend
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.location import display_path
@@ -35,7 +35,7 @@ class SearchEngine:
         MissingExtraError: if the backend is not installed.
     """
 
-    def __init__(self, gallery: Gallery, encoder: IdentityEncoder, *, backend: str = QueryConfig.backend) -> None:
+    def __init__(self, gallery: Gallery, encoder: ImageEncoder, *, backend: str = QueryConfig.backend) -> None:
         gallery.check_encoder(encoder)
         self.gallery = gallery
         self.encoder = encoder

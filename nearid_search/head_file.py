@@ -33,7 +33,7 @@ class HeadManifest:
     Attributes:
         spec: sizes.
         backbone: text that opens the backbone it was trained on.
-        backbone_fingerprint: of that backbone; the head reads no other's tokens.
+        backbone_weights: ``weights_fingerprint`` of that backbone's spec; the head reads no other's tokens.
         data_hash: of the dataset it was trained on.
         split_sizes: identities in each split of the dataset.
         seed: of the training.
@@ -47,7 +47,7 @@ class HeadManifest:
 
     spec: HeadSpec
     backbone: str
-    backbone_fingerprint: str
+    backbone_weights: str
     data_hash: str
     split_sizes: dict[str, int]
     seed: int
@@ -120,12 +120,12 @@ def save_head(folder: Path, arrays: Arrays, manifest: HeadManifest) -> HeadManif
     return manifest
 
 
-def load_head(folder: Path, *, backbone_fingerprint: str | None = None) -> LoadedHead:
+def load_head(folder: Path, *, backbone_weights: str | None = None) -> LoadedHead:
     """Read a head and make sure it is what was saved.
 
     Args:
         folder: written by ``save_head``.
-        backbone_fingerprint: of the backbone whose tokens it will read; None skips that check.
+        backbone_weights: ``weights_fingerprint`` of the backbone whose tokens it will read; None skips that check.
 
     Returns:
         The head.
@@ -137,10 +137,10 @@ def load_head(folder: Path, *, backbone_fingerprint: str | None = None) -> Loade
     from safetensors.numpy import load
 
     manifest = read_head_manifest(folder)
-    if backbone_fingerprint is not None and manifest.backbone_fingerprint != backbone_fingerprint:
+    if backbone_weights is not None and manifest.backbone_weights != backbone_weights:
         raise WeightsError(
-            f"{folder}: the head was trained on {manifest.backbone_fingerprint}, but the backbone is "
-            f"{backbone_fingerprint}: open {manifest.backbone} or train a head on this backbone"
+            f"{folder}: the head was trained on {manifest.backbone_weights}, but the backbone is "
+            f"{backbone_weights}: open {manifest.backbone} or train a head on this backbone"
         )
     path = folder / WEIGHTS_NAME
     weights = _read(path)

@@ -70,11 +70,11 @@ def import_nearid_checkpoint(
     settings = read_settings(file, parts.sizes, num_heads)
     save_tower(folder / BACKBONE_NAME, parts.tower, settings)
     backbone = f"siglip:{folder / BACKBONE_NAME}"
-    fingerprint = open_backbone(backbone, device="cpu").spec.fingerprint
+    spec = open_backbone(backbone, device="cpu", dtype="float32").spec
     manifest = HeadManifest(
         spec=parts.sizes.head_spec(settings.num_heads),
         backbone=backbone,
-        backbone_fingerprint=fingerprint,
+        backbone_weights=spec.weights_fingerprint,
         data_hash="",  # the checkpoint does not say what it was trained on, nor how
         split_sizes={},
         seed=0,
@@ -83,4 +83,4 @@ def import_nearid_checkpoint(
         made_by=__version__,
     )
     head = save_head(folder, parts.head, manifest).fingerprint
-    return ImportedCheckpoint(folder=str(folder), backbone=backbone, backbone_fingerprint=fingerprint, head=head)
+    return ImportedCheckpoint(folder=str(folder), backbone=backbone, backbone_fingerprint=spec.fingerprint, head=head)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.backbones.preprocessing import Preprocessing
-from nearid_search.errors import WeightsError
+from nearid_search.config import EncoderConfig
+from nearid_search.errors import ConfigError, WeightsError
+from nearid_search.image_encoder import ImageEncoder
 from nearid_search.similarity import Embeddings, unit_rows
+from nearid_search.weights import file_sha256
 
+ONNX_FAMILY = "onnx:"
 FORMAT = "nearid-search encoder 1"
 INPUT = "input_image"
 OUTPUT = "embedding"
@@ -73,8 +78,8 @@ class OnnxMetadata:
         return cls(**values)
 
 
-class OnnxEncoder:
-    """Encodes prepared images with an exported encoder in float32 on the CPU; needs neither torch nor the backbone.
+class OnnxEncoder(ImageEncoder):
+    """Encodes with an exported encoder in float32 on the CPU; needs neither torch nor the backbone.
 
     Images go through one by one: onnxruntime sums some products and convolutions of one image in another order than
     those of several, and the same image must give the same vector whatever its neighbours.
@@ -89,7 +94,9 @@ class OnnxEncoder:
     def __init__(self, path: Path) -> None:
         self._session = open_session(path)
         self.metadata = OnnxMetadata.from_properties(dict(self._session.get_modelmeta().custom_metadata_map), path)
-        size = self.metadata.preprocessing.size
+        super().__init__(f"{ONNX_FAMILY}{os.path.abspath(path)}", self.metadata.preprocessing)
+        self._sha256 = file_sha256(path)
+        size = self.preprocessing.size
         found = [(value.name, value.type, value.shape[1:]) for value in self._values()]
         wanted = [(INPUT, "tensor(float)", [3, size, size]), (OUTPUT, "tensor(float)", [self.metadata.out_dim])]
         if found != wanted:
@@ -106,17 +113,19 @@ class OnnxEncoder:
         return "cpu"
 
     @property
+    def dtype(self) -> str:
+        """Always "float32"."""
+        return "float32"
+
+    @property
     def fingerprint(self) -> str:
-        """Names backbone and head: the one that the encoder it was exported from has."""
-        return f"{self.metadata.backbone_fingerprint}+{self.metadata.head_fingerprint}"
+        """Names the backbone and head it was exported from, and the file by its content."""
+        return f"{self.metadata.backbone_fingerprint}+{self.metadata.head_fingerprint}+onnx:{self._sha256[:12]}"
 
-    def prepare(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Resize one (H, W, 3) uint8 RGB image to the (S, S, 3) input.
-
-        Raises:
-            ShapeError: if ``pixels`` has another shape or dtype.
-        """
-        return self.metadata.preprocessing.resize(pixels)
+    @property
+    def details(self) -> dict[str, Any]:
+        """The file's metadata and SHA-256."""
+        return {**self.metadata.as_properties(), "sha256": self._sha256}
 
     def encode_prepared(self, images: NDArray[np.uint8]) -> Embeddings:
         """Encode images that ``prepare`` has resized.
@@ -131,12 +140,34 @@ class OnnxEncoder:
             ShapeError: if ``images`` has another shape or dtype, or an image's result is zero or not finite.
         """
         embeddings = np.empty((len(images), self.dim), np.float32)
-        for row, pixels in enumerate(self.metadata.preprocessing.normalise(images)):
+        for row, pixels in enumerate(self.preprocessing.normalise(images)):
             embeddings[row] = self._session.run([OUTPUT], {INPUT: pixels[None]})[0][0]
         return unit_rows(embeddings)
 
     def _values(self) -> list[Any]:
         return [*self._session.get_inputs(), *self._session.get_outputs()]
+
+
+def open_onnx_encoder(config: EncoderConfig) -> OnnxEncoder:
+    """Open the exported encoder that a configuration names.
+
+    Args:
+        config: its backbone is "onnx:<file>".
+
+    Returns:
+        The encoder.
+
+    Raises:
+        ConfigError: if the configuration asks for another device or dtype than the file has, or for a head.
+        WeightsError: if the file cannot be read or is not an exported encoder.
+    """
+    if config.head is not None:
+        raise ConfigError(f"{config.backbone} has its head inside: leave out the head {config.head}, or say none")
+    if config.device not in ("auto", "cpu") or config.dtype not in ("auto", "float32"):
+        raise ConfigError(
+            f"{config.backbone} runs in float32 on the CPU, got {config.dtype} on {config.device}: leave both out"
+        )
+    return OnnxEncoder(Path(config.backbone.removeprefix(ONNX_FAMILY)))
 
 
 def open_session(model: Path | bytes) -> Any:  # noqa: ANN401  (an onnxruntime.InferenceSession)

@@ -49,7 +49,7 @@ def export_head(head_dir: Path, path: Path) -> OnnxMetadata:
     from nearid_search.backbones.registry import open_backbone
 
     head = load_head(head_dir)
-    return export_onnx(open_backbone(head.manifest.backbone, device="cpu"), head, path)
+    return export_onnx(open_backbone(head.manifest.backbone, device="cpu", dtype="float32"), head, path)
 
 
 def export_onnx(backbone: Backbone, head: LoadedHead, path: Path) -> OnnxMetadata:
@@ -69,10 +69,10 @@ def export_onnx(backbone: Backbone, head: LoadedHead, path: Path) -> OnnxMetadat
         BackboneError: if the backbone cannot be exported, or does not compute the same once it is.
         WeightsError: if the head was trained on another backbone, or the file cannot be written.
     """
-    if head.manifest.backbone_fingerprint != backbone.spec.fingerprint:
+    if head.manifest.backbone_weights != backbone.spec.weights_fingerprint:
         raise WeightsError(
-            f"the head was trained on {head.manifest.backbone_fingerprint}, but the backbone is "
-            f"{backbone.spec.fingerprint}: open {head.manifest.backbone} or train a head on this backbone"
+            f"the head was trained on {head.manifest.backbone_weights}, but the backbone is "
+            f"{backbone.spec.weights_fingerprint}: open {head.manifest.backbone} or train a head on this backbone"
         )
     metadata = OnnxMetadata(
         backbone=head.manifest.backbone,

@@ -23,7 +23,7 @@ SPEC = SPECS["two-scales-four-probes"]
 MANIFEST = HeadManifest(
     spec=SPEC,
     backbone="dinov2-small",
-    backbone_fingerprint="dinov2-small:0123456789ab",
+    backbone_weights="dinov2-small:0123456789ab",
     data_hash="d" * 64,
     split_sizes={"train": 90, "val": 10},
     seed=3,
@@ -63,7 +63,7 @@ def edit_weights(folder: Path, change: Callable[[Arrays], object]) -> None:
 
 
 def test_what_is_saved_comes_back(folder: Path) -> None:
-    loaded = load_head(folder, backbone_fingerprint=MANIFEST.backbone_fingerprint)
+    loaded = load_head(folder, backbone_weights=MANIFEST.backbone_weights)
     arrays = random_arrays(SPEC)
     assert loaded.arrays.keys() == arrays.keys()
     for name, array in arrays.items():
@@ -164,7 +164,7 @@ def test_weights_that_are_no_safetensors_are_refused(folder: Path) -> None:
 
 def test_another_backbone_is_refused_with_both_fingerprints(folder: Path) -> None:
     with pytest.raises(WeightsError) as caught:
-        load_head(folder, backbone_fingerprint="efficientnet-lite0:fedcba987654")
+        load_head(folder, backbone_weights="efficientnet-lite0:fedcba987654")
     parts = ("dinov2-small:0123456789ab", "efficientnet-lite0:fedcba987654", "open dinov2-small or train a head")
     assert all(part in str(caught.value) for part in parts)
 

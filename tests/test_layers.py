@@ -22,7 +22,7 @@ LAYERS = (
     ("engine", "strip", "indexer.build"),
     ("ranking", "verdict", "rerank"),
     ("indexer",),
-    ("encoder", "onnx_encoder", "onnx_export"),
+    ("encoder", "image_encoder", "onnx_encoder", "onnx_export"),
     (
         "head",
         "head_file",
@@ -54,6 +54,7 @@ HEAVY = {
     "pyarrow",
     "onnx",
     "onnxruntime",
+    "openvino",
     "safetensors",
 }
 # Parts of building a gallery: above the gallery although they sit beside it.

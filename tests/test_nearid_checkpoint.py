@@ -47,7 +47,7 @@ def images(size: int, num: int = 3) -> NDArray[np.uint8]:
 def our_embeddings(imported: ImportedCheckpoint, batch: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
     """Through the NumPy head and through the torch head."""
     backbone = open_backbone(imported.backbone, device="cpu")
-    head = load_head(Path(imported.folder), backbone_fingerprint=backbone.spec.fingerprint)
+    head = load_head(Path(imported.folder), backbone_weights=backbone.spec.weights_fingerprint)
     tokens = backbone.tokens(batch)
     with torch.inference_mode():
         by_torch = MapHead.from_arrays(head.spec, head.arrays)([torch.from_numpy(scale) for scale in tokens])

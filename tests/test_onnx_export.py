@@ -1,5 +1,6 @@
 """One ONNX file gives what backbone and head give apart, says what it holds, and is refused if it is another."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def head_for(backbone: Backbone, folder: Path, spec: HeadSpec | None = None) -> 
     manifest = HeadManifest(
         spec=spec,
         backbone=backbone.spec.name,
-        backbone_fingerprint=backbone.spec.fingerprint,
+        backbone_weights=backbone.spec.weights_fingerprint,
         data_hash="0" * 64,
         split_sizes={"train": 2},
         seed=0,
@@ -62,7 +63,7 @@ def noise(backbone: Backbone, count: int) -> Batch:
 
 @pytest.fixture(scope="module")
 def dinov2() -> Backbone:
-    return open_backbone("dinov2-small", device="cpu")
+    return open_backbone("dinov2-small", device="cpu", dtype="float32")
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +188,8 @@ def test_the_file_says_what_it_holds(dinov2: Backbone, exported: tuple[Path, Loa
     assert encoder.metadata.backbone_fingerprint == dinov2.spec.fingerprint
     assert encoder.metadata.head_fingerprint == head.fingerprint
     assert (encoder.dim, encoder.device) == (32, "cpu")
-    assert encoder.fingerprint == IdentityEncoder(dinov2, head=head).fingerprint
+    content = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert encoder.fingerprint == f"{IdentityEncoder(dinov2, head=head).fingerprint}+onnx:{content[:12]}"
     pixels = np.random.default_rng(0).integers(0, 256, (90, 300, 3), np.uint8)
     np.testing.assert_array_equal(encoder.prepare(pixels), dinov2.spec.preprocessing.resize(pixels))
 

@@ -59,7 +59,8 @@ class TrainConfig:
         out: folder for the head, the log and the checkpoint.
         features: folder for the cached features; "" means ``features`` in ``out``.
         backbone: name of the frozen backbone.
-        dtype: arithmetic the backbone runs in while features are cached.
+        dtype: arithmetic the backbone runs in while features are cached; "auto" as in ``EncoderConfig``, and resolved
+            in what is saved. The head serves a backbone in any.
         device: "auto", "cpu", "cuda" or "cuda:N".
         seed: of the head's start and of every batch.
         epochs: passes over the identities of the train split.

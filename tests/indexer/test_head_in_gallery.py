@@ -8,6 +8,7 @@ import pytest
 from catalogues import MakeCatalogue
 from head_cases import random_arrays
 
+from nearid_search.config import EncoderConfig
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.engine import SearchEngine
 from nearid_search.errors import GalleryMismatchError, WeightsError
@@ -29,7 +30,7 @@ def make_head(folder: Path, encoder: IdentityEncoder, seed: int = 0, *, backbone
         HeadManifest(
             spec=SPEC,
             backbone=encoder.source,
-            backbone_fingerprint=backbone or encoder.backbone.spec.fingerprint,
+            backbone_weights=backbone or encoder.backbone.spec.weights_fingerprint,
             data_hash="0" * 64,
             split_sizes={"train": 1},
             seed=seed,
@@ -52,7 +53,7 @@ def test_the_embedding_is_the_heads_of_the_backbones_tokens(
     paths = sorted(catalogue(FOUR).rglob("*.png"))
     with_head = IdentityEncoder.open(head=head, device="cpu")
     embeddings = with_head.encode(paths)
-    tokens = encoder.backbone.tokens(np.stack([encoder.prepare(read_image(path).pixels) for path in paths]))
+    tokens = with_head.backbone.tokens(np.stack([encoder.prepare(read_image(path).pixels) for path in paths]))
     assert np.array_equal(embeddings, embed(SPEC, random_arrays(SPEC), tokens))
     assert with_head.dim == embeddings.shape[1] == 16
     assert np.array_equal(with_head.encode(paths[2:], batch_size=1), embeddings[2:])
@@ -118,6 +119,33 @@ def test_a_head_can_be_dropped(head: Path, catalogue: MakeCatalogue, tmp_path: P
     assert config.head is None
     index_catalogue(folder, gallery=gallery, encoder_config=config, rebuild=True)
     assert list(gallery.glob("head*")) == []
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_head_serves_any_arithmetic_and_the_gallery_remembers_which(
+    head: Path, catalogue: MakeCatalogue, tmp_path: Path, dtype: str
+) -> None:
+    folder, gallery = catalogue(FOUR), tmp_path / "gallery"
+    config = find_encoder_config(gallery, backbone=None, dtype=dtype, device="cpu", head=head)
+    index_catalogue(folder, gallery=gallery, encoder_config=config)
+    record = Gallery.open(gallery).manifest.encoder
+    assert (record.dtype, record.details["dtype"]) == (dtype, dtype)
+    engine = SearchEngine.open(gallery, device="cpu")
+    assert engine.encoder.dtype == dtype
+    assert engine.query(folder / "lamp/1.png", k=1).matches[0].score == pytest.approx(1, abs=1e-6)
+    # Whatever the machine prefers, the gallery's own arithmetic comes first; another is refused.
+    for left_open in (None, "auto"):
+        again = find_encoder_config(gallery, backbone=None, dtype=left_open, device="cpu", head=head)
+        assert again.dtype == dtype
+    (folder / "lamp/2.png").write_bytes((folder / "table/1.png").read_bytes() + b"\0")
+    automatic = EncoderConfig(device="cpu", head=str(head))
+    assert index_catalogue(folder, gallery=gallery, encoder_config=automatic).added == 1
+    other = find_encoder_config(
+        gallery, backbone=None, dtype={"float32": "bfloat16", "bfloat16": "float32"}[dtype], device="cpu"
+    )
+    assert other.head == str(gallery / str(record.head))
+    with pytest.raises(GalleryMismatchError, match=f"--dtype {other.dtype}"):
+        index_catalogue(folder, gallery=gallery, encoder_config=other)
 
 
 def test_a_head_of_another_backbone_is_refused(encoder: IdentityEncoder, tmp_path: Path) -> None:

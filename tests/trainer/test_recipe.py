@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,12 +75,14 @@ def trained(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Tr
 def test_the_report_and_the_head_say_what_was_done(trained: tuple[TrainConfig, TrainReport, list[str]]) -> None:
     config, report, notes = trained
     assert (report.steps, report.images, report.split_sizes) == (16, 52, {"train": 8, "val": 4, "test": 1})
+    spec = open_backbone("dinov2-small", device="cpu").spec
     assert "0 images cached already, 52 to do: 30.7 MB" in notes[0]
-    head = load_head(Path(config.out), backbone_fingerprint=report.backbone)
+    assert notes[0].endswith(f"dinov2-small in {spec.dtype} on cpu")
+    head = load_head(Path(config.out), backbone_weights=spec.weights_fingerprint)
     assert head.fingerprint == report.head
     assert head.manifest.metrics["step"] == report.best_step
     assert head.manifest.metrics["ssr"] == report.scores.ssr
-    assert TrainConfig.from_dict(head.manifest.config) == config
+    assert TrainConfig.from_dict(head.manifest.config) == replace(config, dtype=spec.dtype)
     assert head.manifest.seed == 0
     assert json.loads(json.dumps(report.as_dict()))["scores"]["n_samples"] == 4
 
@@ -89,7 +92,7 @@ def test_what_was_trained_on_is_told_from_its_distractors(
 ) -> None:
     config, _, _ = trained
     opened = open_dataset(dataset)
-    backbone = open_backbone("dinov2-small", device="cpu", dtype="float32")
+    backbone = open_backbone("dinov2-small", device="cpu")
     store = FeatureStore(Path(config.out) / "features", backbone.spec)
     samples = rows_of(opened.split("train"), hash_images(opened), store)
     tokens = store.tokens(np.arange(len(store)))
@@ -119,7 +122,7 @@ def test_the_backbone_runs_once_an_image(trained: tuple[TrainConfig, TrainReport
 
 def test_cached_tokens_are_the_backbones(trained: tuple[TrainConfig, TrainReport, list[str]], dataset: Path) -> None:
     config, _, _ = trained
-    backbone = open_backbone("dinov2-small", device="cpu", dtype="float32")
+    backbone = open_backbone("dinov2-small", device="cpu")
     store = FeatureStore(Path(config.out) / "features", backbone.spec)
     store.verify()
     path = dataset / "train/thing-01/1/positive.png"
@@ -160,7 +163,7 @@ def test_cached_variants_are_the_backbones_of_the_augmented_picture(tmp_path: Pa
     Image.fromarray(np.pad(np.ones((64, 64), bool), 16)).save(home / "mask.png")
     opened = open_dataset(path)
     hashes = hash_images(opened)
-    backbone = open_backbone("dinov2-small", device="cpu", dtype="float32")
+    backbone = open_backbone("dinov2-small", device="cpu")
     store = FeatureStore(tmp_path / "store", backbone.spec)
     config = AugmentConfig(variants=2, foreground=1.0)
     variants = Variants(config, opened.split("train"), hashes)
@@ -229,7 +232,7 @@ def test_features_of_another_backbone_are_refused(
 def test_an_extraction_that_was_stopped_goes_on(dataset: Path, tmp_path: Path) -> None:
     hashes = hash_images(open_dataset(dataset))
     images = {key: image for image, key in hashes.items()}
-    backbone = open_backbone("dinov2-small", device="cpu", dtype="float32")
+    backbone = open_backbone("dinov2-small", device="cpu")
 
     def stop(_: object) -> None:
         raise KeyboardInterrupt
@@ -249,9 +252,9 @@ def test_an_extraction_that_was_stopped_goes_on(dataset: Path, tmp_path: Path) -
 def test_a_head_learnt_from_projected_tokens_reads_whole_ones(dataset: Path, tmp_path: Path) -> None:
     config = config_for(dataset, tmp_path / "head", epochs=2, codec={"pca_dim": 24})
     report = train(config)
-    head = load_head(tmp_path / "head", backbone_fingerprint=report.backbone)
+    head = load_head(tmp_path / "head")
     assert head.spec.token_dims == (1152,)
-    backbone = open_backbone("dinov2-small", device="cpu", dtype="float32")
+    backbone = open_backbone("dinov2-small", device="cpu")
     store = FeatureStore(tmp_path / "head/features", backbone.spec, config.codec)
     assert store.bytes_per_image == 256 * 24 * 2
     opened = open_dataset(dataset)
