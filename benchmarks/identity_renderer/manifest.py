@@ -1,0 +1,71 @@
+"""What is written down about a set: one row an image, and where everything came from."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from identity_renderer import album
+from identity_renderer.records import FAILED, RECORDS
+
+PACKAGES = ("numpy", "pillow", "PyOpenGL", "mvtb-data", "scikit-image", "pyarrow")
+_TEXTS = ("path", "identity", "view", "role", "source", "split", "category", "collection", "mesh", "other")
+_NUMBERS = ("yaw", "elevation", "light", "fill", "visible_share", "changed_share", "oracle")
+SCHEMA = pa.schema(
+    [(name, pa.string()) for name in _TEXTS]
+    + [("look", pa.int32()), ("licence", pa.string()), ("creator", pa.string())]
+    + [(name, pa.float32()) for name in _NUMBERS]
+    + [("background", pa.string()), ("occluded", pa.bool_()), ("sha256", pa.string())]
+)
+"""Angles in radians; ``other`` is the mesh a distractor shows, ``oracle`` 1 minus the changed part's share."""
+
+
+def write_manifest(out: Path, command: str, settings: Mapping[str, object]) -> Counter[str]:
+    """Write `manifest.parquet` and `manifest.json` of all identities that are complete.
+
+    Args:
+        out: folder of the set.
+        command: that made it.
+        settings: that decide its bytes.
+
+    Returns:
+        Number of images by split and role or source, as ``train positive``.
+    """
+    rows: list[dict[str, object]] = []
+    drops: Counter[str] = Counter()
+    for path in sorted((out / RECORDS).glob("*.json")):
+        record = json.loads(path.read_text())
+        rows += record["rows"]
+        drops.update(record["drops"])
+    rows.sort(key=lambda row: str(row["path"]))
+    partial = out / ".manifest.partial"
+    pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), partial)
+    partial.replace(out / "manifest.parquet")
+    counts = Counter(f"{row['split']} {row['source'] or row['role']}" for row in rows)
+    identities = Counter(split for split, _ in {(str(row["split"]), row["identity"]) for row in rows})
+    summary = {
+        "command": command,
+        "settings": dict(settings),
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "identities": dict(sorted(identities.items())),
+        "images": dict(sorted(counts.items())),
+        "dropped": dict(sorted(drops.items())),
+        "failed": [json.loads(path.read_text()) for path in sorted((out / FAILED).glob("*.json"))],
+        "photographs": album.SOURCES,
+        "meshes": _credits(rows),
+    }
+    (out / "manifest.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
+    return counts
+
+
+def _credits(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Return collection, licence and creator of every mesh that has an identity, once, by name."""
+    names = ("mesh", "collection", "licence", "creator")
+    found = {str(row["mesh"]): {name: row[name] for name in names} for row in rows}
+    return [found[name] for name in sorted(found)]
