@@ -33,7 +33,7 @@ from identity_renderer.plan import Identity, Settings
 from identity_renderer.records import is_done, record_failure
 from identity_renderer.stock import Stock
 
-SHARD = 16
+SHARD = 32
 """Identities of one process."""
 
 

@@ -88,21 +88,22 @@ def set_up(studio: Studio, shot: Shot, model: Model, props: list[tuple[Prop, Mod
     return Scene(shot, frame, points, light, picture, scenery.ground, layer, occluder)
 
 
-def take(studio: Studio, scene: Scene, model: Model, *, same_shape: bool) -> Take:
+def take(studio: Studio, scene: Scene, model: Model, *, same_frame: bool, like: Take | None = None) -> Take:
     """Put a thing into a scene.
 
     Args:
         studio: draws.
         scene: where to.
         model: the thing.
-        same_shape: whether it has the very shape the scene was set up for; else it is made to fill the frame as much
-            and to stand on the same spot.
+        same_frame: whether to see it exactly as the thing that the scene was set up for; else it is made to fill the
+            frame as much and to stand on the same spot.
+        like: the take of a thing of the very same shape, whose shadow this one has, too.
     """
     frame = scene.frame
-    if not same_shape:
+    if not same_frame:
         frame = framing.stand_in(frame, _turned(model, scene.shot.yaw), scene.points)
     placed = [(model, framing.placement(scene.shot.yaw))]
-    shade = _shade(studio, placed, frame, scene.light, scene.shot) * scene.ground
+    shade = like.shadow if like else _shade(studio, placed, frame, scene.light, scene.shot) * scene.ground
     return Take(studio.shoot(placed, frame, scene.light), shade)
 
 
@@ -169,8 +170,10 @@ def _shade(studio: Studio, placed: list[Placed], frame: Frame, light: Light, sho
 
 
 def _blurred(mask: NDArray[np.uint8], radius: float) -> NDArray[np.float32]:
-    soft = np.asarray(Image.fromarray(mask).filter(ImageFilter.GaussianBlur(radius)), dtype=np.float32)
-    return soft / np.float32(255)
+    """Soften a coarse mask by a radius in pixels of the frame, whose size (S, S) is twice the mask's."""
+    soft = Image.fromarray(mask).filter(ImageFilter.GaussianBlur(radius / 2))
+    full = soft.resize((2 * mask.shape[1], 2 * mask.shape[0]), Image.Resampling.BILINEAR)
+    return np.asarray(full, dtype=np.float32) / np.float32(255)
 
 
 def _occlude(

@@ -113,7 +113,7 @@ class _Session:
     def photograph(self, shot: Shot) -> None:
         """Take one view with its mask and its distractors."""
         scene = self._set_up(shot)
-        own = take(self.studio, scene, self.model, same_shape=True)
+        own = take(self.studio, scene, self.model, same_frame=True)
         seen = visible(scene, own)
         if seen.mean() < _LEAST_PIXELS:
             self.record.drops["view: hardly visible"] += 1
@@ -159,8 +159,9 @@ class _Session:
                     break
                 continue
             model = self.studio.upload(mesh)
-            same_shape = distractor.source not in ("sibling", "proportions")
-            other = take(self.studio, scene, model, same_shape=same_shape)
+            same_frame = distractor.source not in ("sibling", "proportions")
+            like = own if same_frame and np.array_equal(model.points, self.model.points) else None
+            other = take(self.studio, scene, model, same_frame=same_frame, like=like)
             self.studio.release(model)
             changed = changed_share(own.layer, other.layer, scene.free)
             if changed >= LEAST_CHANGE[distractor.source]:

@@ -103,6 +103,7 @@ class Studio:
         GL.glUniform1i(self._places["shadows"], 1)
         self._sampled = _make_frame(size, _SAMPLES)
         self._resolved = _make_frame(size, 0)
+        self._coarse = _make_frame(size // 2, 0)
         self._shadow_frame, self._shadow_map = _make_shadow_map()
         GL.glEnable(GL.GL_DEPTH_TEST)
 
@@ -130,32 +131,37 @@ class Studio:
         GL.glUniform3f(self._places["key_towards"], *light.towards)
         for name, level in (("key", light.key), ("sky", light.sky), ("ground", light.ground)):
             GL.glUniform3f(self._places[name], *level)
-        return self._draw(things, frame, silhouette=False)
+        self._draw(things, frame, self._sampled, silhouette=False)
+        GL.glBindFramebuffer(GL.GL_READ_FRAMEBUFFER, self._sampled)
+        GL.glBindFramebuffer(GL.GL_DRAW_FRAMEBUFFER, self._resolved)
+        corners = (0, 0, self.size, self.size)
+        GL.glBlitFramebuffer(*corners, *corners, GL.GL_COLOR_BUFFER_BIT, GL.GL_NEAREST)
+        return self._read(self._resolved, self.size)
 
     def shadow(self, things: Sequence[Placed], frame: Frame, towards_light: Matrix) -> NDArray[np.uint8]:
-        """Draw the hard shadows that things throw on the ground: (size, size) uint8, 255 in the shadow."""
-        lay = flatten(towards_light)
-        return self._draw([(model, lay @ place) for model, place in things], frame, silhouette=True)[:, :, 3]
+        """Draw the hard shadows that things throw on the ground, coarsely since they are softened anyway.
 
-    def silhouette(self, things: Sequence[Placed], frame: Frame) -> NDArray[np.uint8]:
-        """Draw where things stand in a frame: (size, size) uint8 coverage."""
-        return self._draw(things, frame, silhouette=True)[:, :, 3]
+        Returns:
+            (size // 2, size // 2) uint8, 255 in the shadow.
+        """
+        lay, half = flatten(towards_light), self.size // 2
+        laid = [(model, lay @ place) for model, place in things]
+        self._draw(laid, frame.resized(half), self._coarse, silhouette=True)
+        return self._read(self._coarse, half)[:, :, 3]
 
-    def _draw(self, things: Sequence[Placed], frame: Frame, *, silhouette: bool) -> NDArray[np.uint8]:
-        GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, self._sampled)
-        GL.glViewport(0, 0, self.size, self.size)
+    def _draw(self, things: Sequence[Placed], frame: Frame, target: int, *, silhouette: bool) -> None:
+        GL.glBindFramebuffer(GL.GL_FRAMEBUFFER, target)
+        GL.glViewport(0, 0, frame.size, frame.size)
         GL.glClearColor(0, 0, 0, 0)
         GL.glClear(GL.GL_COLOR_BUFFER_BIT | GL.GL_DEPTH_BUFFER_BIT)
         GL.glUniform1i(self._places["silhouette"], int(silhouette))
         self._set_matrix("clip", frame.clip())
         self._draw_parts(things, textured=not silhouette)
-        GL.glBindFramebuffer(GL.GL_READ_FRAMEBUFFER, self._sampled)
-        GL.glBindFramebuffer(GL.GL_DRAW_FRAMEBUFFER, self._resolved)
-        corners = (0, 0, self.size, self.size)
-        GL.glBlitFramebuffer(*corners, *corners, GL.GL_COLOR_BUFFER_BIT, GL.GL_NEAREST)
-        GL.glBindFramebuffer(GL.GL_READ_FRAMEBUFFER, self._resolved)
-        raw = GL.glReadPixels(0, 0, self.size, self.size, GL.GL_RGBA, GL.GL_UNSIGNED_BYTE)
-        return np.frombuffer(raw, dtype=np.uint8).reshape(self.size, self.size, 4)[::-1].copy()
+
+    def _read(self, target: int, size: int) -> NDArray[np.uint8]:
+        GL.glBindFramebuffer(GL.GL_READ_FRAMEBUFFER, target)
+        raw = GL.glReadPixels(0, 0, size, size, GL.GL_RGBA, GL.GL_UNSIGNED_BYTE)
+        return np.frombuffer(raw, dtype=np.uint8).reshape(size, size, 4)[::-1].copy()
 
     def _cast_shadows(self, things: Sequence[Placed], light: Light) -> None:
         corners = np.concatenate([_corners(model) @ place[:3, :3].T + place[:3, 3] for model, place in things])
