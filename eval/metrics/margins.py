@@ -1,4 +1,4 @@
-"""Figures of merit, in NumPy alone; every definition is stated where it is computed."""
+"""Margins of views against near-identity distractors: Sample Success Rate and pairwise accuracy."""
 
 from __future__ import annotations
 
