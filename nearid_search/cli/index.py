@@ -58,13 +58,12 @@ def index(
     encoder_config = find_encoder_config(
         gallery, backbone=backbone, dtype=dtype, device=device, head=head, fresh=rebuild
     )
-    if not json:
-        render.note(f"encoder: {describe_encoder(encoder_config)}")
+    encoder = describe_encoder(encoder_config)
     if dry_run:
-        render.print_dry_run(catalogue, gallery, identities, rebuild=rebuild, json=json)
+        render.print_dry_run(catalogue, gallery, identities, encoder=encoder, rebuild=rebuild, json=json)
         return
     config = IndexConfig(batch_size=batch_size, decoders=decoders, keep_missing=keep_missing)
-    with render.IndexProgress(quiet=json) as progress:
+    with render.IndexProgress(quiet=json, encoder=encoder) as progress:
         report = index_catalogue(
             catalogue,
             gallery=gallery,

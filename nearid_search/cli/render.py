@@ -49,10 +49,12 @@ class IndexProgress:
 
     Args:
         quiet: show neither.
+        encoder: which encoder it is, in words; part of the plan.
     """
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, quiet: bool, encoder: str) -> None:
         self._quiet = quiet
+        self._encoder = encoder
         self._bar = Progress(
             TextColumn("indexing"),
             BarColumn(),
@@ -78,7 +80,7 @@ class IndexProgress:
         """Print the plan; start the bar if there is something to read."""
         if self._quiet:
             return
-        for line in plan_lines(survey):
+        for line in plan_lines(survey, self._encoder):
             note(line)
         if survey.plan.to_read:
             self._bar.update(self._task, total=len(survey.plan.to_read), visible=True)
@@ -91,9 +93,9 @@ class IndexProgress:
             self._bar.update(self._task, completed=state.done, failed=failed)
 
 
-def plan_lines(survey: Survey) -> list[str]:
-    """Return the plan as lines for people."""
-    lines = [f"{survey.catalogue}: {survey.plan.describe()}"]
+def plan_lines(survey: Survey, encoder: str) -> list[str]:
+    """Return the plan, and with which encoder, as lines for people."""
+    lines = [f"{survey.catalogue}: {survey.plan.describe()}; {encoder}"]
     if survey.scan.num_other:
         lines.append(f"{survey.scan.num_other} files are no images and are left out")
     source = getattr(survey.labels, "source", None)
@@ -105,7 +107,9 @@ def plan_lines(survey: Survey) -> list[str]:
     return lines
 
 
-def print_dry_run(catalogue: Path, gallery: Path | None, identities: str | None, *, rebuild: bool, json: bool) -> None:
+def print_dry_run(
+    catalogue: Path, gallery: Path | None, identities: str | None, *, encoder: str, rebuild: bool, json: bool
+) -> None:
     """Print what indexing would do; nothing is written."""
     from nearid_search.indexer.gallery import Gallery
     from nearid_search.indexer.location import locate_gallery
@@ -121,6 +125,7 @@ def print_dry_run(catalogue: Path, gallery: Path | None, identities: str | None,
             {
                 "gallery": str(folder),
                 "dry_run": True,
+                "encoder": encoder,
                 "indexed": plan.num_indexed,
                 "new": len(plan.new),
                 "changed": len(plan.changed),
@@ -130,7 +135,7 @@ def print_dry_run(catalogue: Path, gallery: Path | None, identities: str | None,
             }
         )
         return
-    for line in plan_lines(survey):
+    for line in plan_lines(survey, encoder):
         sys.stdout.write(line + "\n")
 
 

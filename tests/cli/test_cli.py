@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from catalogues import MakeCatalogue, draw
 
+from nearid_search.backbones.registry import resolve_dtype
 from nearid_search.cli.app import run
 from nearid_search.cli.index import index as index_command
 from nearid_search.cli.query import query as query_command
@@ -192,6 +193,24 @@ def test_a_dry_run_writes_nothing(catalogue: MakeCatalogue, tmp_path: Path, caps
     (plan,) = answers(capsys, "index", str(folder), "--gallery", str(tmp_path / "gallery"), "--dry-run")
     assert (plan["dry_run"], plan["new"]) == (True, 2)
     assert {path.name for path in tmp_path.iterdir()} == {"catalogue"}
+
+
+@pytest.mark.parametrize("dtype", ["auto", "float32", "bfloat16"])
+def test_the_plan_says_which_arithmetic_and_where(
+    dtype: str, catalogue: MakeCatalogue, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index = ["index", str(catalogue({"a/1.png": 1})), "--gallery", str(tmp_path / "gallery"), "--device", "cpu"]
+    chosen = resolve_dtype("dinov2-small", "cpu", dtype)
+    plan = f"1 new, 0 changed, 0 moved, 0 gone; dinov2-small in {chosen} on cpu\n"
+    assert run([*index, "--dtype", dtype, "--dry-run"]) == 0
+    assert capsys.readouterr().out.endswith(plan)
+    assert run([*index, "--dtype", dtype]) == 0
+    assert plan in capsys.readouterr().err
+    # The gallery's own comes first from then on.
+    (again,) = answers(capsys, *index, "--dry-run")
+    assert again["encoder"] == f"dinov2-small in {chosen} on cpu"
+    (info,) = answers(capsys, "gallery", "info", "--gallery", str(tmp_path / "gallery"))
+    assert info["dtype"] == chosen
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
