@@ -29,7 +29,7 @@ import torch
 from numpy.typing import NDArray
 from record import load_average, summarize, write_result
 
-from nearid_search.backbones.dinov2_small import find_weights, make_spec
+from nearid_search.backbones.dinov2_small import find_weights
 from nearid_search.backbones.dinov2_small_torch import open_torch_dinov2_small
 from nearid_search.backbones.openvino_extra import has_openvino, import_openvino
 from nearid_search.backbones.registry import open_backbone, resolve_dtype
@@ -81,8 +81,8 @@ def _open_candidates(folder: Path) -> dict[str, Encode]:
     head = _make_head(folder, on_cpu.spec.weights_fingerprint)
     one_file = folder / "encoder.onnx"
     export_onnx(on_cpu, head, one_file)
-    exact = open_torch_dinov2_small(weights, make_spec("float32"), "cpu")
-    coarse = open_torch_dinov2_small(weights, make_spec("bfloat16"), "cpu")
+    exact = open_torch_dinov2_small(weights, "cpu", "float32")
+    coarse = open_torch_dinov2_small(weights, "cpu", "bfloat16")
     float_head, bfloat_head = (MapHead.from_arrays(SPEC, head.arrays).eval().requires_grad_(False) for _ in range(2))
     bfloat_head.to(torch.bfloat16)
     exported = OnnxEncoder(one_file)

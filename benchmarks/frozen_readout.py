@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nearid_search.backbones.dinov2_small import LAYERS, open_dinov2_small, pool_layers
+from nearid_search.backbones.dinov2_small import open_dinov2_small, pool_layers
+from nearid_search.backbones.dinov2_small_variant import WIDTH
 from nearid_search.images import read_image
 from nearid_search.similarity import unit_rows
 
@@ -64,7 +65,7 @@ def _readouts(paths: list[Path]) -> dict[str, NDArray[np.float32]]:
 
 
 def _unit_layers(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    layers = vectors.reshape(len(vectors), len(LAYERS), -1)
+    layers = vectors.reshape(len(vectors), -1, WIDTH)
     unit: NDArray[np.float32] = layers / np.linalg.norm(layers, axis=2, keepdims=True)
     return unit.reshape(vectors.shape)
 

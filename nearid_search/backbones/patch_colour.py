@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from nearid_search.backbones.base import Backbone, BackboneSpec
 from nearid_search.errors import ShapeError
 
 _OPPONENTS = np.array([[1 / 3, 1 / 3, 1 / 3], [0.5, -0.5, 0.0], [0.25, 0.25, -0.5]], np.float32)
@@ -19,8 +20,61 @@ _CHROMA = 0.22  # from grey to the ring of bins, about that of painted and print
 
 MEANS, SPREADS = 12, 3
 BINS = len(_BRIGHTNESS) * (1 + _HUES)
+_GAIN = 2.0  # brings colours to about the size of a network's numbers
 DIM = MEANS + SPREADS + BINS
 """Numbers a patch: means of four quarters, spreads and soft bins."""
+
+
+class WithPatchColours:
+    """A backbone of one token scale, each token followed by the colours of its patch.
+
+    Args:
+        network: gives the tokens, a square grid of patches; its readout stays what it is.
+        spec: the network's, with ``DIM`` added to the width of its tokens.
+        grid: patches a side.
+    """
+
+    def __init__(self, network: Backbone, spec: BackboneSpec, *, grid: int) -> None:
+        self._network, self._spec, self._grid = network, spec, grid
+
+    @property
+    def spec(self) -> BackboneSpec:
+        """What it computes."""
+        return self._spec
+
+    @property
+    def device(self) -> str:
+        """Where the network runs."""
+        return self._network.device
+
+    def tokens(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
+        """Compute patch tokens; see ``Backbone.tokens``.
+
+        Args:
+            images: (B, S, S, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
+
+        Returns:
+            One (B, N, D + DIM) float32 array.
+
+        Raises:
+            ShapeError: if ``images`` has another shape or dtype.
+        """
+        (tokens,) = self._network.tokens(images)
+        return (np.concatenate([tokens, _GAIN * patch_colours(images, grid=self._grid)], axis=2, dtype=np.float32),)
+
+    def pooled(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Compute the network's own readout; see ``Backbone.pooled``.
+
+        Args:
+            images: (B, S, S, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
+
+        Returns:
+            (B, spec.pooled_dim) float32.
+
+        Raises:
+            ShapeError: if ``images`` has another shape or dtype.
+        """
+        return self._network.pooled(images)
 
 
 def patch_colours(images: NDArray[np.uint8], *, grid: int) -> NDArray[np.float32]:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 from nearid_search.backbones import dinov2_small, efficientnet_lite0
 from nearid_search.backbones.base import Backbone
+from nearid_search.backbones.dinov2_small_variant import NAME as DINOV2_SMALL
+from nearid_search.backbones.dinov2_small_variant import Dinov2Variant
 from nearid_search.device import resolve_device
 from nearid_search.errors import BackboneError, ConfigError
 
-DEFAULT_BACKBONE = dinov2_small.NAME
+DEFAULT_BACKBONE = DINOV2_SMALL
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 _TORCH_LINE = "pip install 'nearid-search[torch]'"
 
@@ -46,8 +48,8 @@ def open_backbone(name: str = DEFAULT_BACKBONE, *, device: str = "auto", dtype: 
     """Open a backbone.
 
     Args:
-        name: "dinov2-small", "efficientnet-lite0", "open_clip:<arch>@<tag or file>", "timm:<name>@<tag or file>" or
-            "siglip:<file>".
+        name: "dinov2-small", alone or with settings (``Dinov2Variant``), "efficientnet-lite0",
+            "open_clip:<arch>@<tag or file>", "timm:<name>@<tag or file>" or "siglip:<file>".
         device: "auto", "cpu", "cuda" or "cuda:N".
         dtype: arithmetic of the network: "auto", "float32", "bfloat16", or "float16" on CUDA only.
 
@@ -64,6 +66,11 @@ def open_backbone(name: str = DEFAULT_BACKBONE, *, device: str = "auto", dtype: 
     opener = _find_opener(name)
     resolved = resolve_device(device)
     return opener(resolved, resolve_dtype(name, resolved, dtype))
+
+
+def is_dinov2_small(name: str) -> bool:
+    """Tell whether a name is ``dinov2-small`` or one of its variants, well formed or not."""
+    return name.partition(":")[0] == DINOV2_SMALL
 
 
 def resolve_dtype(name: str, device: str, dtype: str) -> str:
@@ -87,7 +94,7 @@ def resolve_dtype(name: str, device: str, dtype: str) -> str:
         raise ConfigError("float16 runs on CUDA only: use float32 or bfloat16 on the CPU")
     if dtype != "auto":
         return dtype
-    fast = name == dinov2_small.NAME and dinov2_small.is_faster_in_bfloat16(device)
+    fast = is_dinov2_small(name) and dinov2_small.is_faster_in_bfloat16(device)
     return "bfloat16" if fast else "float32"
 
 
@@ -110,7 +117,7 @@ def list_backbones() -> list[BackboneInfo]:
     onnx_reason = _missing_modules("onnxruntime", line="pip install nearid-search")
     return [
         BackboneInfo(
-            name=dinov2_small.NAME,
+            name=DINOV2_SMALL,
             description="DINOv2 ViT-S/14, middle layers 4 + 6 + 8, fine-tuned for saliency; 224 px",
             usable=not dinov2_reason,
             reason=dinov2_reason,
@@ -169,8 +176,9 @@ def list_backbones() -> list[BackboneInfo]:
 
 
 def _find_opener(name: str) -> Callable[[str, str], Backbone]:
-    if name == dinov2_small.NAME:
-        return dinov2_small.open_dinov2_small
+    if is_dinov2_small(name):
+        variant = Dinov2Variant.parse(name)
+        return lambda device, dtype: dinov2_small.open_dinov2_small(device, dtype, variant)
     if name == efficientnet_lite0.NAME:
         return efficientnet_lite0.open_efficientnet_lite0
     family, _, rest = name.partition(":")
@@ -180,7 +188,7 @@ def _find_opener(name: str) -> Callable[[str, str], Backbone]:
     if family in ("open_clip", "timm") and architecture and weights:
         return lambda device, dtype: _open_family(family, architecture, weights, device, dtype)
     families = ["open_clip:<arch>@<tag or file>", "timm:<name>@<tag or file>", "siglip:<file>"]
-    known = [dinov2_small.NAME, efficientnet_lite0.NAME, *families]
+    known = [DINOV2_SMALL, efficientnet_lite0.NAME, *families]
     close = difflib.get_close_matches(name, known[:2], n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     raise BackboneError(f"unknown backbone {name!r}: {hint}expected {', '.join(known)}")

@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 
 from nearid_search.backbones import dinov2_small
 from nearid_search.backbones.base import Backbone
-from nearid_search.backbones.dinov2_small import LAYERS, WIDTH, cut_graph, layer_output, make_spec, open_dinov2_small
+from nearid_search.backbones.dinov2_small import cut_graph, layer_output, open_dinov2_small
 from nearid_search.backbones.dinov2_small_openvino import OpenvinoDinov2Small, resize_positions
 from nearid_search.backbones.dinov2_small_torch import open_torch_dinov2_small
+from nearid_search.backbones.dinov2_small_variant import WIDTH, Dinov2Variant
 from nearid_search.backbones.openvino_extra import has_bfloat16_instructions, has_openvino
+from nearid_search.backbones.patch_colour import patch_colours
 from nearid_search.backbones.torch_runtime import TorchBackbone
 from nearid_search.errors import MissingExtraError, WeightsError
 
 Batch = NDArray[np.uint8]
+LAYERS = Dinov2Variant().layers
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +43,12 @@ def on_cpu() -> Backbone:
 
 @pytest.fixture(scope="module")
 def in_torch(weights: Path) -> Backbone:
-    return open_torch_dinov2_small(weights, make_spec("float32"), "cpu")
+    return open_torch_dinov2_small(weights, "cpu", "float32")
 
 
 @pytest.fixture(scope="module")
 def in_bfloat16(weights: Path) -> Backbone:
-    return open_torch_dinov2_small(weights, make_spec("bfloat16"), "cpu")
+    return open_torch_dinov2_small(weights, "cpu", "bfloat16")
 
 
 @pytest.fixture(scope="module")
@@ -200,3 +203,29 @@ def test_cuda_agrees_with_the_cpu(dtype: str, cuda: str, on_cpu: Backbone, image
     exact, found = on_cpu.pooled(images), backbone.pooled(images)
     cosines = (exact * found).sum(axis=1) / np.linalg.norm(exact, axis=1) / np.linalg.norm(found, axis=1)
     assert cosines.min() > (0.99999 if dtype == "float32" else 0.999)
+
+
+ODD = Dinov2Variant(size=280, layers=(2, 7), colour=True)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_variant_meets_the_contract_and_reads_what_torch_reads(
+    dtype: str,
+    weights: Path,
+    make_images: Callable[[int, int], Batch],
+    check_contract: Callable[[Backbone], None],
+) -> None:
+    backbone = open_dinov2_small("cpu", dtype, ODD)
+    check_contract(backbone)
+    images = make_images(2, 280)
+    (tokens,) = backbone.tokens(images)
+    in_torch = open_torch_dinov2_small(weights, "cpu", "float32", Dinov2Variant(size=280, layers=(2, 7)))
+    (expected,) = in_torch.tokens(images)
+    network, colours = tokens[..., : 2 * WIDTH], tokens[..., 2 * WIDTH :]
+    np.testing.assert_allclose(network, expected, atol=1e-4 if dtype == "float32" else 0.05)
+    np.testing.assert_allclose(colours, 2 * patch_colours(images, grid=20), rtol=1e-6)
+
+
+def test_the_tokens_of_a_variant_are_those_of_the_default_where_they_agree(on_cpu: Backbone, images: Batch) -> None:
+    (some,) = open_dinov2_small("cpu", "float32", Dinov2Variant(layers=(6,))).tokens(images)
+    np.testing.assert_allclose(some, on_cpu.tokens(images)[0][..., WIDTH : 2 * WIDTH], atol=1e-5)
