@@ -90,6 +90,7 @@ class EmbeddedSplit:
         unmasked: the same views and distractors, in rows with background.
         fillers: (F,) rows of pictures that show no identity of the split.
         pictures: one picture of each row.
+        keys: SHA-256 of the content of each row, in hex; of the mask's, too, if there is one.
         embeddings: by readout, (R, D) float32 unit rows.
         dropped: what was left out.
     """
@@ -100,6 +101,7 @@ class EmbeddedSplit:
     unmasked: PlacedSamples
     fillers: Rows
     pictures: tuple[Picture, ...]
+    keys: tuple[str, ...]
     embeddings: Mapping[str, Embeddings]
     dropped: Dropped
 
@@ -149,6 +151,7 @@ def embed_split(
         unmasked=unmasked,
         fillers=np.array(sorted(filler_rows), np.int64),
         pictures=encoded.pictures,
+        keys=encoded.keys,
         embeddings=encoded.embeddings,
         dropped=dropped,
     )

@@ -40,12 +40,14 @@ class EncodedPictures:
     Attributes:
         rows: of each picture that could be encoded; pictures of equal bytes share one.
         pictures: one picture of each row.
+        keys: content of each row: SHA-256 of the bytes in hex, and of the mask's if there is one.
         embeddings: by readout, (R, D) float32 unit rows.
         failures: by picture, why it could not be encoded.
     """
 
     rows: dict[Picture, int]
     pictures: tuple[Picture, ...]
+    keys: tuple[str, ...]
     embeddings: dict[str, Embeddings]
     failures: dict[Picture, Failure]
 
@@ -140,7 +142,7 @@ def encode_pictures(
         name: np.concatenate(table.parts[name]) if name in table.parts else np.zeros((0, 1), np.float32)
         for name in readouts.fingerprints
     }
-    return EncodedPictures(table.rows, tuple(table.pictures), embeddings, table.failures)
+    return EncodedPictures(table.rows, tuple(table.pictures), tuple(table.keys), embeddings, table.failures)
 
 
 def _prepare(picture: Picture, encoder: IdentityEncoder) -> _Prepared:

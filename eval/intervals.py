@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,18 @@ _NOTHING = "nothing to count"
 _ONE_CLUSTER = "one identity: an interval takes two or more"
 
 Clusters = NDArray[Any]
+
+
+class Sampling(TypedDict):
+    """How to resample: what every function here takes.
+
+    Attributes:
+        resamples: bootstrap resamples and permutations, at least 1.
+        seed: of both.
+    """
+
+    resamples: int
+    seed: int
 
 
 @dataclass(frozen=True, kw_only=True)

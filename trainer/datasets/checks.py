@@ -60,7 +60,7 @@ def check_dataset(dataset: Dataset, hashes: Hashes | None = None, *, progress: P
         UnreadableImageError: if an image cannot be read.
     """
     _check_enough(dataset)
-    _check_identities(dataset)
+    check_identities(dataset)
     _check_images(dataset, hashes if hashes is not None else hash_images(dataset, progress=progress))
     warnings = list(dataset.warnings)
     if not dataset.sources:
@@ -71,6 +71,24 @@ def check_dataset(dataset: Dataset, hashes: Hashes | None = None, *, progress: P
             f"{len(single):,} identities have a single view, which has no positive to be drawn to: {first_few(single)}"
         )
     return warnings
+
+
+def check_identities(dataset: Dataset) -> None:
+    """Refuse a dataset one of whose identities is in two splits.
+
+    Args:
+        dataset: the dataset; no image is read.
+
+    Raises:
+        DatasetError: names the first few and counts them all.
+    """
+    images = ((sample.identity, sample.split, sample.views[0].image.name) for sample in dataset.samples)
+    leaks = _in_two_splits(images)
+    if leaks:
+        raise DatasetError(
+            f"{dataset.path}: {len(leaks):,} identities are in two splits, so results would be too good. "
+            f"Keep each in one: {first_few([f'{identity}: {places}' for identity, places in leaks.items()])}"
+        )
 
 
 def data_hash(dataset: Dataset, hashes: Hashes | None = None) -> str:
@@ -106,16 +124,6 @@ def _check_enough(dataset: Dataset) -> None:
         raise DatasetError(f"{dataset.path} has no train split: there is nothing to learn from")
     if num_train == 1:
         raise DatasetError(f"{dataset.path} has one identity in train: telling identities apart takes two or more")
-
-
-def _check_identities(dataset: Dataset) -> None:
-    images = ((sample.identity, sample.split, sample.views[0].image.name) for sample in dataset.samples)
-    leaks = _in_two_splits(images)
-    if leaks:
-        raise DatasetError(
-            f"{dataset.path}: {len(leaks):,} identities are in two splits, so results would be too good. "
-            f"Keep each in one: {first_few([f'{identity}: {places}' for identity, places in leaks.items()])}"
-        )
 
 
 def _check_images(dataset: Dataset, hashes: Hashes) -> None:

@@ -1,0 +1,175 @@
+"""What an evaluation found: every figure with its interval and its n, what was left out, and what made it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nearid_search.eval.embedded_split import EmbeddedSplit
+from nearid_search.eval.intervals import Interval, PairedDifference
+from nearid_search.eval.protocols.ann_gap import AnnGapResult
+from nearid_search.eval.protocols.cross_view import CrossViewResult
+from nearid_search.eval.protocols.gallery import GalleryResult, NearestOthers
+from nearid_search.eval.protocols.masked import MaskedResult
+from nearid_search.eval.protocols.open_set import OpenSetResult
+from nearid_search.eval.protocols.pairs import PairsResult
+
+FORMAT_VERSION = 1
+BASELINE_FIGURES = ("ssr", "pa", "recall@1", "recall@5", "recall@10", "map")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadoutReport:
+    """Every protocol's result for one readout.
+
+    Attributes:
+        fingerprint: of backbone and readout.
+        pairs: SSR and PA.
+        gallery: recall, mAP, mINP and R-precision.
+        gallery_slices: figures of ``gallery`` by category.
+        fillers: ``gallery`` diluted, by how much.
+        nearest: what came nearest to each view.
+        open_set: FNIR and DIR.
+        cross_view: recall by difference, by column.
+        masked: with and without background; None if no view has a mask.
+        ann_gap: the gallery's index against exact search.
+    """
+
+    fingerprint: str
+    pairs: PairsResult
+    gallery: GalleryResult
+    gallery_slices: dict[str, dict[str, Interval]]
+    fillers: dict[str, GalleryResult]
+    nearest: NearestOthers
+    open_set: OpenSetResult
+    cross_view: dict[str, CrossViewResult]
+    masked: MaskedResult | None
+    ann_gap: AnnGapResult
+
+    @property
+    def figures(self) -> dict[str, Interval]:
+        """The headline figures by name."""
+        pooled = self.pairs.pooled
+        pairs = {name: getattr(pooled, name) for name in ("ssr", "pa", "pa_reference", "ssr_mean")}
+        return {**pairs, **self.gallery.figures, **self.open_set.figures}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return figures, slices and counts, JSON-ready."""
+        per_category = {
+            name: {
+                **(self.pairs.per_category[name].as_dict() if name in self.pairs.per_category else {}),
+                **_as_dicts(figures),
+            }
+            for name, figures in self.gallery_slices.items()
+        }
+        gallery = {name: value for name, value in self.gallery.as_dict().items() if name.startswith("n_")}
+        return {
+            "fingerprint": self.fingerprint,
+            **_as_dicts(self.figures),
+            "per_source": {name: each.as_dict() for name, each in self.pairs.per_source.items()},
+            "per_category": per_category,
+            "per_views": {name: each.as_dict() for name, each in self.pairs.per_views.items()},
+            "fillers": {name: each.as_dict() for name, each in self.fillers.items()},
+            "open_set": self.open_set.as_dict(),
+            "cross_view": {name: each.as_dict() for name, each in self.cross_view.items()},
+            "masked": None if self.masked is None else self.masked.as_dict(),
+            "ann_gap": self.ann_gap.as_dict(),
+            "counts": {
+                "n_samples_dropped": self.pairs.pooled.n_dropped,
+                "n_identities_unpaired": self.pairs.n_unpaired,
+                **gallery,
+            },
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """One row of the table that compares readouts.
+
+    Attributes:
+        name: of the readout, with " + mask" where the background is cut out.
+        figures: ``ssr``, ``pa``, ``recall@1``, ``recall@5``, ``recall@10`` and ``map``.
+        comparable: whether it counts the same samples and queries as the first row.
+    """
+
+    name: str
+    figures: dict[str, Interval]
+    comparable: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values."""
+        return {"name": self.name, "comparable": self.comparable, **_as_dicts(self.figures)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalReport:
+    """What an evaluation found.
+
+    Attributes:
+        dataset: where the dataset lies.
+        split: the split that was judged.
+        seed: of folds, fillers and resampling.
+        resamples: of every interval.
+        command: the command line, if there was one.
+        versions: of this library, Python, NumPy and the machine's system.
+        backbone: fingerprint of the backbone.
+        encoder: fingerprint of the encoder.
+        data_sha256: of what was judged: every picture with its place; see ``evaluate``.
+        readouts: by name, "frozen" always among them, "head" if the encoder has one.
+        baselines: the table that compares them.
+        differences: head less frozen, and head less the other head, by figure; see ``intervals.paired_difference``.
+        embedded: pictures, embeddings and what was dropped, for plots and picture strips.
+        warnings: about the dataset, one line each.
+        seconds: wall-clock time.
+    """
+
+    dataset: str
+    split: str
+    seed: int
+    resamples: int
+    command: str
+    versions: dict[str, str]
+    backbone: str
+    encoder: str
+    data_sha256: str
+    readouts: Mapping[str, ReadoutReport]
+    baselines: tuple[Baseline, ...]
+    differences: dict[str, dict[str, PairedDifference]]
+    embedded: EmbeddedSplit
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+    format_version: int = field(default=FORMAT_VERSION)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How much was judged."""
+        placed = self.embedded.placed
+        return {
+            "identities": len(placed.samples),
+            "views": len(placed.view_rows),
+            "distractors": sum(len(view.distractors) for sample in placed.samples for view in sample.views),
+            "fillers": len(self.embedded.fillers),
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report with the stable keys of ``eval --json``; ``head`` is null without a head."""
+        named = {name: report.as_dict() for name, report in self.readouts.items()}
+        plain = ("format_version", "command", "versions", "dataset", "split", "data_sha256", "seed", "resamples")
+        return {
+            **{name: getattr(self, name) for name in plain},
+            "backbone": self.backbone,
+            "encoder": self.encoder,
+            "counts": self.counts,
+            "dropped": self.embedded.dropped.as_dict(),
+            "warnings": list(self.warnings),
+            "head": None,
+            **{name.replace(" ", "_"): values for name, values in named.items()},
+            "baselines": [each.as_dict() for each in self.baselines],
+            "differences": {name: _as_dicts(each) for name, each in self.differences.items()},
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def _as_dicts(figures: Mapping[str, Interval] | Mapping[str, PairedDifference]) -> dict[str, Any]:
+    return {name: figure.as_dict() for name, figure in figures.items()}

@@ -1,0 +1,110 @@
+"""ANN gap: what the gallery's index costs in identities, not in neighbours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearid_search.eval.embedded_split import PlacedSamples
+from nearid_search.eval.intervals import (
+    RESAMPLES,
+    Interval,
+    PairedDifference,
+    Sampling,
+    bootstrap_interval,
+    paired_difference,
+)
+from nearid_search.eval.protocols.gallery import index_of
+from nearid_search.indexer.backend import VectorBackend, make_backend
+from nearid_search.similarity import Embeddings, Rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnGapResult:
+    """What the protocol found.
+
+    Attributes:
+        backend: what was compared with the exact search.
+        rank1: share of queries whose first hit, itself apart, is of their identity.
+        exact_rank1: the same by exact search.
+        gap: exact less backend.
+        n_lone: queries whose identity has no other view; in no figure.
+    """
+
+    backend: str
+    rank1: Interval
+    exact_rank1: Interval
+    gap: PairedDifference
+    n_lone: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values."""
+        figures = {name: getattr(self, name).as_dict() for name in ("rank1", "exact_rank1", "gap")}
+        return {"backend": self.backend, **figures, "n_lone": self.n_lone}
+
+
+def evaluate_ann_gap(
+    placed: PlacedSamples,
+    embeddings: Embeddings,
+    backend: str,
+    *,
+    fillers: Rows | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> AnnGapResult:
+    """Search the whole index with a backend and exactly.
+
+    Args:
+        placed: the identities.
+        embeddings: (R, D) float32 unit rows.
+        backend: as ``indexer.backend.make_backend`` names it.
+        fillers: (F,) rows in the index, too.
+        resamples: of each interval.
+        seed: of each interval.
+
+    Raises:
+        ConfigError: if the backend is unknown.
+        MissingExtraError: if it is not installed.
+    """
+    index = index_of(placed, fillers)
+    queries, codes = embeddings[placed.view_rows], placed.view_codes
+    hits = {
+        name: rank1_hits(make_backend(name, embeddings[index.rows]), queries, codes, index.codes)
+        for name in ("exact", backend)
+    }
+    sampling = Sampling(resamples=resamples, seed=seed)
+    return AnnGapResult(
+        backend=backend,
+        rank1=bootstrap_interval(hits[backend], codes, **sampling),
+        exact_rank1=bootstrap_interval(hits["exact"], codes, **sampling),
+        gap=paired_difference(hits["exact"], hits[backend], codes, **sampling),
+        n_lone=int(np.isnan(hits["exact"]).sum()),
+    )
+
+
+def rank1_hits(
+    backend: VectorBackend, queries: Embeddings, codes: NDArray[np.int64], gallery_codes: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Say of each query whether its first hit, itself apart, is of its identity.
+
+    Args:
+        backend: searches a gallery whose first rows are the queries.
+        queries: (Q, D) float32 unit rows.
+        codes: (Q,) identity of each.
+        gallery_codes: (G,) identity of each row of the gallery.
+
+    Returns:
+        (Q,) 1 or 0; NaN for lone queries.
+    """
+    # The query is in the gallery, too: the better of the first two that is not itself counts.
+    _, places = backend.search(queries, k=2)
+    own = np.arange(len(queries))
+    if places.shape[1] < 2:
+        return np.full(len(queries), np.nan)
+    first = np.where(places[:, 0] == own, places[:, 1], places[:, 0])
+    hits = (gallery_codes[first] == codes).astype(np.float64)
+    lone = np.bincount(codes)[codes] < 2
+    return np.where(lone, np.nan, hits)
