@@ -13,6 +13,7 @@ import typer
 
 from nearid_search import __version__
 from nearid_search.cli import agreement, gallery, index, models, query, score_pairs, train
+from nearid_search.cli import eval as evaluation
 from nearid_search.errors import NearIDError
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.command("index")(index.index)
 app.command("query")(query.query)
 app.command("train")(train.train)
+app.command("eval")(evaluation.evaluate)
 app.command("agreement")(agreement.agreement)
 app.command("score-pairs")(score_pairs.score_pairs)
 app.add_typer(models.app, name="models")

@@ -1,0 +1,57 @@
+"""``nearid-search eval``: judge an encoder on a split of a dataset."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nearid_search.cli.options import DeviceOption, JsonOption
+
+
+def evaluate(
+    dataset: Annotated[Path, typer.Argument(help="Dataset: folders, a manifest or published NearID tables.")],
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    head: Annotated[Path | None, typer.Option(help="Folder of the head; without one, the frozen backbone.")] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="A name from `nearid-search models`. Default: the head's.")
+    ] = None,
+    compare: Annotated[Path | None, typer.Option(help="Folder of a second head to test --head against.")] = None,
+    fillers: Annotated[
+        Path | None, typer.Option(help="Folder of pictures of other things to dilute the gallery with.")
+    ] = None,
+    device: DeviceOption = "auto",
+    seed: Annotated[int, typer.Option(help="Of folds, fillers and every interval.")] = 0,
+    json: JsonOption = False,
+) -> None:
+    """Judge an encoder: SSR, PA, recall and open-set figures with 95 % intervals, head and frozen backbone alike.
+
+    Example: nearid-search eval ./dataset --head head
+    """
+    from nearid_search.cli.eval_tables import EvalProgress, print_eval_report
+    from nearid_search.encoder import IdentityEncoder
+    from nearid_search.eval.evaluate import EvalOptions, find_fillers
+    from nearid_search.eval.evaluate import evaluate as run
+    from nearid_search.head_file import load_head
+    from nearid_search.trainer.datasets import open_dataset
+
+    given = {"split": split, "head": head, "backbone": backbone, "compare": compare, "fillers": fillers, "seed": seed}
+    options = [text for name, value in given.items() if value is not None for text in (f"--{name}", str(value))]
+    opened, others = open_dataset(dataset), [] if fillers is None else find_fillers(fillers)
+    encoder = IdentityEncoder.open(backbone, device=device, head=head)
+    fingerprint = encoder.backbone.spec.weights_fingerprint
+    other = None if compare is None else load_head(compare, backbone_weights=fingerprint)
+    with EvalProgress(quiet=json) as progress:
+        report = run(
+            opened,
+            encoder,
+            split=split,
+            compare=other,
+            fillers=others,
+            options=EvalOptions(seed=seed),
+            command=shlex.join(["nearid-search", "eval", str(dataset), *options]),
+            listener=progress.listener,
+        )
+    print_eval_report(report, json=json)
