@@ -28,9 +28,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from identity_renderer.archives import FURNITURE
-from identity_renderer.manifest import write_manifest
-from identity_renderer.plan import Identity, Settings
+from identity_renderer.manifest import versions, write_manifest
 from identity_renderer.records import is_done, record_failure
+from identity_renderer.shots import Identity, Settings
 from identity_renderer.stock import Stock
 
 SHARD = 32
@@ -80,7 +80,8 @@ def main(arguments: list[str]) -> int:
             left = (len(pending) - done) / rate / 60
             print(f"{done:,}/{len(pending):,} identities, {rate:.2f}/s, {left:.0f} min left", file=sys.stderr)
     command = " ".join(["python benchmarks/render_identities.py", *arguments])
-    counts = write_manifest(options.out, command, {**asdict(settings), "set": options.chosen})
+    facts = {"command": command, "set": options.chosen, "settings": asdict(settings), "versions": versions()}
+    counts = write_manifest(options.out, facts)
     for name, count in sorted(counts.items()):
         print(f"{count:9,} {name}")
     return 0

@@ -51,7 +51,7 @@ def paint(backdrop: Backdrop, frame: Frame) -> Scenery:
     far = _relit(_crop(album.load(backdrop.photograph), rng, frame.size), rng)
     if backdrop.kind == "photograph":
         return Scenery(_blur(far, max(rng.uniform(-2.5, 2.5), 0.0)), np.ones((frame.size,) * 2, np.float32))
-    edge = -rng.uniform(0.9, 2.6)
+    edge = -rng.uniform(1.4, 3.2)
     rays, eye = frame.rays(), frame.position
     ground, depth = _ground(rays, eye, edge)
     behind = _blur(far, rng.uniform(1.0, 6.0))

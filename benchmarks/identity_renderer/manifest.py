@@ -26,13 +26,17 @@ SCHEMA = pa.schema(
 """Angles in radians; ``other`` is the mesh a distractor shows, ``oracle`` 1 minus the changed part's share."""
 
 
-def write_manifest(out: Path, command: str, settings: Mapping[str, object]) -> Counter[str]:
+def versions() -> dict[str, str]:
+    """Return the versions of the packages that decide how the pictures look."""
+    return {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def write_manifest(out: Path, facts: Mapping[str, object]) -> Counter[str]:
     """Write `manifest.parquet` and `manifest.json` of all identities that are complete.
 
     Args:
         out: folder of the set.
-        command: that made it.
-        settings: that decide its bytes.
+        facts: how it was made; they stand first in `manifest.json`.
 
     Returns:
         Number of images by split and role or source, as ``train positive``.
@@ -50,9 +54,7 @@ def write_manifest(out: Path, command: str, settings: Mapping[str, object]) -> C
     counts = Counter(f"{row['split']} {row['source'] or row['role']}" for row in rows)
     identities = Counter(split for split, _ in {(str(row["split"]), row["identity"]) for row in rows})
     summary = {
-        "command": command,
-        "settings": dict(settings),
-        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+        **facts,
         "identities": dict(sorted(identities.items())),
         "images": dict(sorted(counts.items())),
         "dropped": dict(sorted(drops.items())),

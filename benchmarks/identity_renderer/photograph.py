@@ -13,7 +13,7 @@ from identity_renderer.backgrounds import paint
 from identity_renderer.camera import develop
 from identity_renderer.framing import Frame
 from identity_renderer.mesh import make_generator
-from identity_renderer.plan import Lighting, Occluder, Prop, Shot
+from identity_renderer.shots import Lighting, Occluder, Prop, Shot
 from identity_renderer.studio import Light, Model, Placed, Studio
 from identity_renderer.surfaces import Picture, pick_colour
 

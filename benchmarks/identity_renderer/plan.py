@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from identity_renderer import album
 from identity_renderer.backgrounds import Backdrop
 from identity_renderer.camera import Exposure
 from identity_renderer.mesh import make_generator
+from identity_renderer.shots import Distractor, Identity, Lighting, Occluder, Prop, Settings, Shot, Thing
 
 MESH_SOURCES = ("sibling", "recolour", "retexture", "proportions", "part")
 PACKAGE_SOURCES = ("sibling", "flavour", "recolour", "proportions", "part")
@@ -27,153 +27,6 @@ _KINDS, _KIND_SHARES = ("photograph", "table", "floor", "shelf"), (0.3, 0.3, 0.2
 # Siblings appear as they are or dressed, however many looks of them the set holds.
 _SIBLING_LOOKS = 3
 _SHARES = (("train", 0.85), ("val", 0.9), ("test", 1.0))
-
-
-@dataclass(frozen=True)
-class Thing:
-    """Something that can be rendered.
-
-    Attributes:
-        name: of the mesh or the package.
-        category: siblings share it.
-        collection: where it comes from.
-        split: ``train``, ``val`` or ``test``.
-    """
-
-    name: str
-    category: str
-    collection: str
-    split: str
-
-    @property
-    def packaged(self) -> bool:
-        """Whether it is a drawn package, not a mesh of an archive."""
-        return self.collection == "packages"
-
-
-@dataclass(frozen=True)
-class Identity:
-    """One identity: a thing in one of its looks; look 0 is the thing as it is."""
-
-    thing: Thing
-    look: int
-
-    @property
-    def name(self) -> str:
-        """Name of its folder."""
-        return f"{self.thing.name.replace('/', '-')}-{self.look}"
-
-
-@dataclass(frozen=True)
-class Prop:
-    """Another thing in the scene: its look, its place on the ground, its size and turn."""
-
-    name: str
-    x: float
-    z: float
-    scale: float
-    yaw: float
-
-
-@dataclass(frozen=True)
-class Occluder:
-    """What stands before the thing.
-
-    Attributes:
-        name: of another thing; empty for a plain band.
-        side: ``left``, ``right`` or ``bottom``.
-        cover: share of the thing's box that it reaches over from that side.
-        blur: radius in pixels.
-        seed: of its colour and turn.
-    """
-
-    name: str
-    side: str
-    cover: float
-    blur: float
-    seed: str
-
-
-@dataclass(frozen=True)
-class Lighting:
-    """Light of a scene; levels are linear, angles in radians, azimuth 0 is behind the camera."""
-
-    azimuth: float
-    elevation: float
-    key: float
-    sky: float
-    ground: float
-    warmth: float
-    softness: float
-
-
-@dataclass(frozen=True)
-class Distractor:
-    """Another identity for the same place.
-
-    Attributes:
-        source: kind of difference.
-        siblings: for source ``sibling``: names and looks of other things, the first that can be used is taken.
-        seed: of what is changed.
-    """
-
-    source: str
-    siblings: tuple[tuple[str, int], ...]
-    seed: str
-
-
-@dataclass(frozen=True)
-class Shot:
-    """One view of an identity; angles in radians, places as shares of the frame from the left and the top.
-
-    Attributes:
-        view: 1 or more.
-        yaw: turn of the thing.
-        elevation: of the camera.
-        roll: of the camera.
-        distance: of the camera, in longest sides of the thing.
-        fill: longer side of the thing's box as a share of the frame.
-        centre: where the box's middle falls.
-        lighting: of the scene.
-        backdrop: what is behind.
-        props: what stands around.
-        occluder: what stands before; None for nothing.
-        exposure: of the camera.
-        distractors: in the order of trying.
-        wanted: how many of them to keep.
-    """
-
-    view: int
-    yaw: float
-    elevation: float
-    roll: float
-    distance: float
-    fill: float
-    centre: tuple[float, float]
-    lighting: Lighting
-    backdrop: Backdrop
-    props: tuple[Prop, ...]
-    occluder: Occluder | None
-    exposure: Exposure
-    distractors: tuple[Distractor, ...]
-    wanted: int
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What decides every byte of a set.
-
-    Attributes:
-        seed: of everything.
-        views: of an identity.
-        distractors: of a view of train.
-        size: of a picture's side in pixels.
-    """
-
-    seed: int
-    views: int
-    distractors: int
-    size: int
 
 
 def split_of(name: str) -> str:
@@ -267,7 +120,7 @@ def _props(rng: np.random.Generator, others: list[str]) -> tuple[Prop, ...]:
     for _ in range(int(rng.integers(1, 6))):
         scale = float(rng.uniform(0.35, 1.1))
         behind = rng.random() < 0.6
-        z = -(0.55 + scale / 2 + rng.uniform(0, 0.9)) if behind else rng.uniform(-0.5, 0.2)
+        z = -(0.5 + scale / 2 + rng.uniform(0, 0.5)) if behind else rng.uniform(-0.5, 0.2)
         x = rng.uniform(-1.3, 1.3) if behind else rng.choice([-1, 1]) * (0.55 + scale / 2 + rng.uniform(0, 0.4))
         name = others[int(rng.integers(len(others)))]
         props.append(Prop(name, float(x), float(z), scale, float(rng.uniform(-np.pi, np.pi))))
@@ -310,8 +163,12 @@ def _distractors(identity: Identity, things: tuple[Thing, ...], name: str, turn:
     first, *rest = PACKAGE_SOURCES if thing.packaged else MESH_SOURCES
     turn %= len(rest)
     ordered = [first, *rest[turn:], *rest[:turn]]
-    family = [other for other in things if other.category == thing.category and other.name != thing.name]
+    others = [other for other in things if other.name != thing.name]
+    # A thing that is the only one of its kind gets any other.
+    family = [other for other in others if other.category == thing.category] or others
     rng = make_generator(name, "siblings")
     drawn = [family[int(rng.integers(len(family)))] for _ in range(4)] if family else []
+    if thing.packaged and rng.random() < 0.5:
+        drawn.insert(0, thing)
     siblings = tuple((other.name, 0 if other.packaged else int(rng.integers(_SIBLING_LOOKS))) for other in drawn)
     return tuple(Distractor(source, siblings if source == "sibling" else (), f"{name}/{source}") for source in ordered)

@@ -21,8 +21,9 @@ from identity_renderer.colour_difference import changed_share
 from identity_renderer.errors import ImpossibleChange, MeshError
 from identity_renderer.mesh import Mesh, make_generator
 from identity_renderer.photograph import Scene, Take, expose, set_up, take, visible, visible_share
-from identity_renderer.plan import Distractor, Identity, Settings, Shot, plan_identity
+from identity_renderer.plan import plan_identity
 from identity_renderer.records import RECORDS, is_done, record_failure, write_json
+from identity_renderer.shots import Distractor, Identity, Settings, Shot
 from identity_renderer.stock import Stock
 from identity_renderer.studio import Model, Studio
 
@@ -180,7 +181,10 @@ class _Session:
             return self.stock.change(self.identity, self.mesh, distractor.source, rng)
         if draw >= len(distractor.siblings):
             raise ImpossibleChange(f"{self.identity.name} has no siblings")
-        return self.stock.mesh(*distractor.siblings[draw])
+        name, look = distractor.siblings[draw]
+        if name == self.identity.thing.name:
+            return self.stock.change(self.identity, self.mesh, "relabel", make_generator(distractor.seed, draw))
+        return self.stock.mesh(name, look)
 
     def _write(self, shot: Shot, role: str, source: str, content: bytes, **facts: object) -> None:
         name = {"positive": "positive.jpg", "mask": "mask.png"}.get(role, f"distractor-{source}.jpg")
@@ -198,7 +202,7 @@ class _Session:
                 "split": thing.split,
                 "category": thing.category,
                 "collection": thing.collection,
-                "mesh": thing.name,
+                "mesh": self.mesh.name,
                 "look": self.identity.look,
                 "licence": self.mesh.licence,
                 "creator": self.mesh.creator,

@@ -10,10 +10,11 @@ from typing import cast
 
 import numpy as np
 
-from identity_renderer import archives, looks
+from identity_renderer import archives, looks, packages
 from identity_renderer.mesh import Mesh, make_generator
 from identity_renderer.mesh_cache import read_mesh, write_mesh
-from identity_renderer.plan import Identity, Thing, split_of
+from identity_renderer.plan import split_of
+from identity_renderer.shots import Identity, Thing
 
 LEFT_OUT = "KatorLegaz"
 """The collection that no training or validation ever sees."""
@@ -39,8 +40,6 @@ class Stock:
         self._meshes = {
             entry.name: entry for entry in archives.list_meshes(furniture) if (entry.collection == LEFT_OUT) == left_out
         }
-        if num_packages and not left_out:
-            from identity_renderer import packages
         listed = packages.list_packages(max(num_packages, _EARLIEST), seed) if num_packages and not left_out else []
         self._packages = {entry.name: entry for entry in listed}
         self._rank = {entry.name: number for number, entry in enumerate(listed)}
@@ -48,7 +47,9 @@ class Stock:
             Thing(entry.name, entry.category, entry.collection, "test" if left_out else split_of(entry.name))
             for entry in self._meshes.values()
         )
-        self.packages = tuple(Thing(entry.name, entry.category, "packages", split_of(entry.name)) for entry in listed)
+        self.packages = tuple(
+            Thing(entry.name, entry.category, packages.COLLECTION, split_of(entry.line)) for entry in listed
+        )
         self._num_packages = num_packages
         self._loaded = lru_cache(maxsize=24)(self._load)
 
@@ -81,19 +82,17 @@ class Stock:
     def change(self, identity: Identity, mesh: Mesh, kind: str, rng: np.random.Generator) -> Mesh:
         """Return a near-identity distractor of an identity that looks like ``mesh``.
 
+        A package knows the kind ``relabel``, too: another brand in the same form.
+
         Raises:
             ImpossibleChange: it has nothing that this kind of change could act on.
         """
         if identity.thing.packaged:
-            from identity_renderer import packages
-
-            return packages.change_package(self._packages[identity.thing.name], kind, rng)
+            return packages.change_package(self._packages[identity.thing.name], cast(packages.Kind, kind), rng)
         return looks.change(mesh, cast(looks.Kind, kind), rng)[0]
 
     def _load(self, name: str) -> Mesh:
         if name in self._packages:
-            from identity_renderer import packages
-
             return packages.make_package(self._packages[name])
         entry = self._meshes[name]
         path = self._cache / f"{entry.sha256}.npz"
