@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from identity_renderer.pieces import Build, Panel, Piece, Print, between, whole, wrap
 from identity_renderer.solids import (
     Section,
@@ -80,10 +82,9 @@ def _blister_card(s: Sizes) -> list[Piece]:
     bubble_w, bubble_h = width * between(0.25, 0.4, s[2]), height * between(0.16, 0.3, s[3])
     deep = between(0.06, 0.16, s[4])
     bottom = [box_section(0, bubble_w, bubble_h, 0.06), box_section(deep, bubble_w * 0.88, bubble_h * 0.88, 0.05)]
-    core = [
-        round_section(0, bubble_w * 0.5, bubble_h * 0.8),
-        round_section(deep * 1.04, bubble_w * 0.45, bubble_h * 0.7),
-    ]
+    goods_x, goods_z = bubble_w * between(0.3, 0.8, s[5]), bubble_h * between(0.5, 0.85, s[6])
+    cut = round_section if s[7] > 0.5 else partial(box_section, corner=0.02)
+    core = [cut(y * deep, goods_x * k, goods_z * k) for y, k in ((0, 1), (0.8, 1), (1.04, 0.85))]
     place = (0, bubble_h + height * 0.06, 0.012)
     return [
         Piece("card", box((width, height, 0.02), (0, height / 2, 0)), "body"),

@@ -60,7 +60,7 @@ def _flask(s: Sizes, height: float) -> tuple[list[Piece], float]:
     width = between(0.17, 0.3, s[1])
     depth = width * between(0.55, 1, s[2])
     neck = min(width, depth) * between(0.3, 0.6, s[3])
-    label_low, label_high = height * between(0.08, 0.25, s[4]), height * between(0.6, 0.92, s[5])
+    label_low, label_high = height * between(0.08, 0.25, s[4]), height * between(0.68, 0.92, s[5])
     waist = between(0.92, 1.0, s[6])
     foot = [_cut(s[7], y, width * k, depth * k) for y, k in ((0, 0.88), (0.02, 0.98), (label_low, 1))]
     label = [_cut(s[7], y, width * k, depth * k) for y, k in ((label_low, 1), (label_high, waist))]

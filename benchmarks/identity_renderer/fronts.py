@@ -64,17 +64,18 @@ def in_pixels(place: Place, size: tuple[int, int]) -> Box:
     return round(left * width), round(top * height), round(right * width), round(bottom * height)
 
 
-def colour_at(image: Image.Image, x: int, y: int) -> Ink:
-    """Return the colour of the pixel nearest to a point."""
-    inside = min(max(x, 0), image.width - 1), min(max(y, 0), image.height - 1)
-    red, green, blue = image.crop((*inside, inside[0] + 1, inside[1] + 1)).tobytes()
+def colour_under(image: Image.Image, box: Box) -> Ink:
+    """Return the mean colour in a box, which hardly depends on the size of the image."""
+    left, top, right, bottom = box
+    inside = max(left, 0), max(top, 0), min(right, image.width), min(bottom, image.height)
+    red, green, blue = image.crop(inside).resize((1, 1), Image.Resampling.BOX).tobytes()
     return red, green, blue
 
 
 def draw_brand(image: Image.Image, design: Design, box: Box) -> None:
     """Draw the brand's name on its logo shape."""
     brand = design.brand
-    behind = colour_at(image, (box[0] + box[2]) // 2, (box[1] + box[3]) // 2)
+    behind = colour_under(image, box)
     plate = clear_of(brand.accent, behind)
     inner = paint_logo_shape(image, box, brand.logo, plate, brand.second)
     under = behind if brand.logo == "none" else plate
@@ -113,16 +114,18 @@ def draw_pictures(image: Image.Image, design: Design, box: Box) -> None:
         image.paste(picture, (x, y), picture)
 
 
-def _draw_marks(image: Image.Image, design: Design) -> None:
+def _draw_marks(image: Image.Image, design: Design, picture: Place) -> None:
+    """Draw the amount in its corner and the badges at the picture's edges."""
     brand, product = design.brand, design.product
     width, height = image.size
-    ink = readable_on(colour_at(image, round(width * 0.8), round(height * 0.95)))
     amount = in_pixels((0.6, 0.925, 0.96, 0.975), image.size)
+    ink = readable_on(colour_under(image, amount))
     draw_text(image, amount, product.amount, Lettering(brand.small_face, ink, align=1))
-    radius = min(width, height) * 0.13
+    radius = min(width, height) * (0.1 + 0.05 * brand.jitter[5])
     for number, badge in enumerate(product.badges):
-        x = width * (0.83 if (number + (brand.jitter[3] > 0.5)) % 2 else 0.17)
-        y = height * (0.12 + 0.7 * (brand.jitter[4] if number == 0 else 1 - brand.jitter[4]))
+        right, low = (number + (brand.jitter[3] > 0.5)) % 2 == 1, (number + (brand.jitter[4] > 0.5)) % 2 == 1
+        x = min(max(width * picture[2 if right else 0], radius * 1.2), width - radius * 1.2)
+        y = height * (picture[1] + (picture[3] - picture[1]) * (0.85 if low else 0.15))
         paint_badge(image, x, y, radius, badge, product.badge_colour, brand.small_face)
 
 
@@ -130,8 +133,9 @@ def draw_front(image: Image.Image, design: Design) -> None:
     """Draw the front of a label over a whole image."""
     width, height = image.size
     layouts = WIDE if width > height * 1.25 else TALL
-    _compose(image, design, layouts[design.brand.layout % len(layouts)])
-    _draw_marks(image, design)
+    places = layouts[design.brand.layout % len(layouts)]
+    _compose(image, design, places)
+    _draw_marks(image, design, places["picture"])
 
 
 def draw_cover(image: Image.Image, design: Design) -> None:

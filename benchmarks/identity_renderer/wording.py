@@ -6,41 +6,10 @@ import numpy as np
 
 from identity_renderer.design import pick
 
-ONSETS = tuple(
-    [
-        "b",
-        "br",
-        "c",
-        "d",
-        "dr",
-        "f",
-        "fl",
-        "g",
-        "gr",
-        "h",
-        "j",
-        "k",
-        "l",
-        "m",
-        "n",
-        "p",
-        "pl",
-        "r",
-        "s",
-        "st",
-        "t",
-        "tr",
-        "v",
-        "w",
-        "z",
-        "sch",
-        "ch",
-        "y",
-        "qu",
-        "sn",
-    ]
-)
-VOWELS = ("a", "e", "i", "o", "u", "ai", "au", "ei", "oo", "ia", "ö", "é", "ü", "a", "e", "o")
+_SINGLE = tuple("bcdfghjklmnprstvwyz")
+ONSETS = (*_SINGLE, "br", "dr", "fl", "gr", "pl", "st", "tr", "sch", "ch", "qu", "sn")
+# Plain letters: not every typeface has others.
+VOWELS = ("a", "e", "i", "o", "u", "ai", "au", "ei", "oo", "ia", "y", "io", "a", "e", "o")
 CODAS = ("", "", "", "l", "n", "r", "s", "x", "nt", "rk", "sh", "mp", "ll", "tt")
 BADGES = (
     "NEW",
