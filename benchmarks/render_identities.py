@@ -119,8 +119,9 @@ def _run(arguments: list[str], options: argparse.Namespace, names: list[str]) ->
                     timeout=options.timeout,
                     preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
                 ).returncode
-        except subprocess.TimeoutExpired:
+        except subprocess.TimeoutExpired as error:
             code = -1
+            (work / "errors.txt").write_text(str(error.timeout) + " seconds are over: see --timeout")
         if code == 0:
             return
         told = (work / "errors.txt").read_text().strip().splitlines()[-1:] or ["no message"]
