@@ -30,7 +30,7 @@ CREATOR = "nearid-search"
 
 Kind = Literal["flavour", "relabel", "recolour", "part", "proportions"]
 
-_LINE_SIZES = (1, 1, 1, 1, 2, 3, 4, 5)
+_LINE_SIZES = (1, 1, 1, 1, 1, 1, 1, 1, 2, 3, 4)
 _GENRE_SHARES = (0.45, 0.2, 0.27, 0.08)
 # What can differ alone, by the panel that shows it; the likelier ones twice.
 _ELEMENTS = {
@@ -76,7 +76,7 @@ class PackageEntry:
 def list_packages(count: int, seed: int, faces: Sequence[str] = ALL) -> list[PackageEntry]:
     """Return the first `count` products of a seed; a longer list begins with a shorter one.
 
-    About half of the products share their line, which is brand, arrangement and form, with one to four others.
+    About half of the products share their line, which is brand, arrangement and form, with one to three others.
 
     Args:
         count: at least 0.
