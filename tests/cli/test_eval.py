@@ -1,0 +1,90 @@
+"""``nearid-search eval`` as a script sees it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from small_heads import write_head
+from training_sets import Drawn, file_name, two_views, write_folder
+
+from nearid_search.cli.app import run
+from nearid_search.encoder import IdentityEncoder
+
+IMAGES = [image for number, name in enumerate(["cup", "jug", "pan"]) for image in two_views("test", name, 100 * number)]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, encoder: IdentityEncoder) -> Path:
+    """A dataset and two heads."""
+    home = tmp_path_factory.mktemp("eval")
+    write_folder(home / "dataset", [*IMAGES, Drawn("test", "lid", 1, "positive", "", 900)])
+    for seed in (1, 2):
+        write_head(home / f"head-{seed}", encoder.backbone.spec, seed=seed)
+    return home
+
+
+@pytest.fixture
+def inside(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(home)
+    return home
+
+
+def test_json_is_one_object_with_head_and_frozen(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert inside.is_dir()
+    arguments = ["eval", "dataset", "--head", "head-1", "--compare", "head-2", "--device", "cpu", "--json"]
+    assert run(arguments) == 0
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    assert captured.err == ""
+    for readout in ("head", "frozen"):
+        assert document[readout]["ssr"]["n"] == 6
+        assert document[readout]["recall@1"]["n"] == 6
+        assert document[readout]["counts"]["n_lone"] == 1
+    assert document["command"] == "nearid-search eval dataset --split test --head head-1 --compare head-2 --seed 0"
+    assert set(document["differences"]) == {"head - frozen", "head - other head"}
+
+
+def test_tables_show_intervals_and_n_and_what_was_left_out(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = inside / "broken"
+    write_folder(broken, IMAGES)
+    (broken / file_name(IMAGES[1])).write_bytes(b"no picture")
+    assert run(["eval", str(broken), "--head", "head-1", "--device", "cpu"]) == 0
+    captured = capsys.readouterr()
+    for text in ("SSR", "R@10", "mean token", "frozen", "FNIR at FPIR 1 %", "flux, head", "head - frozen"):
+        assert text in captured.out
+    assert "18 pictures to embed" in captured.err
+    assert "left out: 1 distractors" in captured.err
+    assert f"left out {broken / file_name(IMAGES[1])}" in captured.err.replace("\n", "")
+
+
+def test_without_distractors_the_reason_stands_below_the_table(
+    inside: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_folder(inside / "bare", [image for image in IMAGES if image.role == "positive"])
+    assert run(["eval", "bare", "--device", "cpu"]) == 0
+    assert "the split has no distractors, and SSR and PA compare" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "nowhere does not exist"),
+        (["dataset", "--split", "val"], "dataset has no val split (it has test)"),
+        (["dataset", "--split", "dev"], "split 'dev': expected train, val or test"),
+        (["dataset", "--head", "nowhere"], "nowhere/head.json: cannot be read"),
+        (["dataset", "--compare", "head-2"], "give --head, too"),
+        (["dataset", "--fillers", "nowhere"], "nowhere is no folder"),
+        (["dataset", "--seed", "-1"], "seed must be 0 or more, got -1"),
+        (["dataset", "--backbone", "resnet-9000"], "resnet-9000"),
+    ],
+)
+def test_bad_input_gets_one_line(
+    inside: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert inside.is_dir()
+    assert run(["eval", *arguments, "--device", "cpu", "--json"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
