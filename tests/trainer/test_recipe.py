@@ -97,8 +97,8 @@ def test_what_was_trained_on_is_told_from_its_distractors(
     samples = rows_of(opened.split("train"), hash_images(opened), store)
     tokens = store.tokens(np.arange(len(store)))
     head = load_head(Path(config.out))
-    learnt = score_margins(pair_margins(samples, embed(head.spec, head.arrays, tokens)))
-    frozen = score_margins(pair_margins(samples, unit_rows(tokens[0].mean(axis=1))))
+    learnt = score_margins(pair_margins(samples, embed(head.spec, head.arrays, tokens)).margins)
+    frozen = score_margins(pair_margins(samples, unit_rows(tokens[0].mean(axis=1))).margins)
     assert learnt.n_samples == 8
     assert learnt.pa > frozen.pa
     assert learnt.pa > 0.9
@@ -267,7 +267,7 @@ def test_a_head_learnt_from_projected_tokens_reads_whole_ones(dataset: Path, tmp
     for row, embedding in zip(row_of, encoder.encode(list(row_of.values())), strict=True):
         embeddings[row] = embedding
     # Seen through the saved head and the whole encoder, the split scores what the training said.
-    assert score_margins(pair_margins(samples, embeddings)).pa == pytest.approx(report.scores.pa, abs=1 / 16)
+    assert score_margins(pair_margins(samples, embeddings).margins).pa == pytest.approx(report.scores.pa, abs=1 / 16)
 
 
 def test_no_room_in_the_head_for_a_projection_is_said_before_features_are_cached(dataset: Path, tmp_path: Path) -> None:
