@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nearid_search.eval.metrics import score_margins
+from nearid_search.eval.metrics import recall_at_k, score_margins
 from nearid_search.eval.protocols.pairs import pair_margins
-from nearid_search.similarity import Embeddings, pair_scores, top_k
+from nearid_search.eval.ranks import relevant_ranks
+from nearid_search.similarity import Embeddings, pair_scores
 from nearid_search.trainer.dataset_rows import SampleRows
 
 COLLAPSED_BELOW = 0.1  # rank correlation with the frozen features
@@ -98,17 +99,17 @@ def _scores_between(rows: list[int], embeddings: Embeddings) -> NDArray[np.float
     return np.concatenate([np.zeros(0, np.float32), *found])
 
 
-def _rank1_hits(samples: Sequence[SampleRows], embeddings: Embeddings) -> NDArray[np.bool_]:
+def _rank1_hits(samples: Sequence[SampleRows], embeddings: Embeddings) -> NDArray[np.float64]:
     """Whether the nearest other image of each view is of its identity; identities with one view are not asked about."""
     identity_of = {view.view: number for number, sample in enumerate(samples) for view in sample.views}
     rows = set(identity_of) | {row for sample in samples for view in sample.views for row in view.distractors.values()}
     gallery = np.array(sorted(rows), np.int64)
-    owners = np.array([identity_of.get(int(row), -1) for row in gallery])
+    owners = np.array([identity_of.get(int(row), -1) for row in gallery], np.int64)
     queries = np.array([view.view for sample in samples if len(sample.views) > 1 for view in sample.views], np.int64)
-    # A query is in the gallery, too: the better of the first two that is not itself counts.
-    _, places = top_k(embeddings[queries], embeddings[gallery], k=2)
-    nearest = np.where(gallery[places[:, 0]] == queries, places[:, -1], places[:, 0])
-    return np.asarray(owners[nearest] == [identity_of[query] for query in queries.tolist()], bool)
+    codes = np.array([identity_of[query] for query in queries.tolist()], np.int64)
+    itself = np.searchsorted(gallery, queries)
+    ranks = relevant_ranks(embeddings[queries], codes, embeddings[gallery], owners, exclude=itself)
+    return recall_at_k(ranks, 1)
 
 
 def _rank_correlation(left: NDArray[np.float32], right: NDArray[np.float32]) -> float:

@@ -53,7 +53,7 @@ def metric_to_oracle(
     for name, array in (("within", within), ("across", across), ("oracle", oracle)):
         if array.shape != (len(oracle), 2) or not np.issubdtype(array.dtype, np.floating):
             raise ShapeError(f"{name} must be ({len(oracle)}, 2) float, got {array.shape} {array.dtype}")
-    kept = ~np.isnan(np.hstack([within, across, oracle])).any(axis=1)
+    kept = np.asarray(~np.isnan(np.hstack([within, across, oracle])).any(axis=1))
     first, second = oracle[kept].T
     correlations = (
         pearson(within[kept, 0], first),
@@ -66,5 +66,5 @@ def metric_to_oracle(
         m_o_pair=fisher_mean(correlations[:2]),
         correlations=correlations,
         n_samples=int(kept.sum()),
-        n_dropped=int(len(kept) - kept.sum()),
+        n_dropped=int((~kept).sum()),
     )
