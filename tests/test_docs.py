@@ -50,7 +50,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "catalog.csv").write_text("\n".join([header, *kept]) + "\n")
     shutil.copy(examples / "queries/new-view.jpg", tmp_path / "photo.jpg")
     shutil.copytree(examples / "queries", tmp_path / "incoming")
-    things = [("train", "cup"), ("train", "jug"), ("val", "pan")]
+    things = [("train", "cup"), ("train", "jug"), ("val", "pan"), ("test", "tin")]
     write_folder(
         tmp_path / "dataset", [image for seed, thing in enumerate(things) for image in two_views(*thing, 100 * seed)]
     )

@@ -3,13 +3,13 @@
 from itertools import pairwise
 
 import numpy as np
-from placed_samples import at_angles, place
+from placed_samples import Views, at_angles, place
 
 from nearid_search.eval.protocols.cross_view import evaluate_cross_view
 from nearid_search.eval.protocols.gallery import nearest_others
 
 EMBEDDINGS = at_angles(0, 10, 60, 90, 30)
-VIEWS = {"cup": [(0, {"flux": 4}), (1, {}), (2, {})], "jug": [(3, {})]}
+VIEWS: dict[str, Views] = {"cup": [(0, {"flux": 4}), (1, {}), (2, {})], "jug": [(3, {})]}
 
 
 def test_a_pair_is_won_if_the_view_alone_would_be_found() -> None:
