@@ -47,12 +47,7 @@ def write_result(name: str, measured: dict[str, Any], *, load_before: float) -> 
     """
     result = {
         "benchmark": name,
-        "command": shlex.join(["python", *sys.argv]),
-        "commit": _commit(),
-        "versions": {"python": platform.python_version()}
-        | {package: importlib.metadata.version(package) for package in _PACKAGES},
-        "cpu": _cpu(),
-        "threads": os.cpu_count(),
+        **describe_machine(),
         "load_before": round(load_before, 2),
         **measured,
     }
@@ -60,6 +55,18 @@ def write_result(name: str, measured: dict[str, Any], *, load_before: float) -> 
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(path.read_text(encoding="utf-8"), end="")
     return path
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return the command, the commit, versions, processor and threads."""
+    return {
+        "command": shlex.join(["python", *sys.argv]),
+        "commit": _commit(),
+        "versions": {"python": platform.python_version()}
+        | {package: importlib.metadata.version(package) for package in _PACKAGES},
+        "cpu": _cpu(),
+        "threads": os.cpu_count(),
+    }
 
 
 def load_average() -> float:
@@ -75,7 +82,7 @@ def _commit() -> str:
             ["git", *arguments], cwd=Path(__file__).parent.parent, capture_output=True, text=True, check=True
         ).stdout.strip()
 
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", "nearid_search", "indexer")
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", "nearid_search", "indexer", "trainer", "eval")
     return git("rev-parse", "--short=12", "HEAD") + ("+changes" if changed else "")
 
 

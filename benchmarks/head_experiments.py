@@ -1,0 +1,129 @@
+"""What does a setting of the trainer change? Trains one head a run of a plan and judges all of them alike.
+
+A plan is a TOML file: the ``split`` to judge on, ``[base]`` with settings of ``nearid-search train``, and a ``[[run]]``
+each with a ``name`` and its own settings over the base. Every run after the first is tested against the first on the same
+samples where both read the same backbone. A run that is in the result already is not repeated.
+
+    python benchmarks/head_experiments.py benchmarks/plans/token_codecs.toml --dataset identities --work experiments
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from record import RESULTS, describe_machine
+
+from nearid_search.encoder import IdentityEncoder
+from nearid_search.errors import WeightsError
+from nearid_search.eval.eval_report import EvalReport
+from nearid_search.eval.evaluate import evaluate
+from nearid_search.head_file import LoadedHead, load_head
+from nearid_search.trainer.config import TrainConfig
+from nearid_search.trainer.datasets import Dataset, open_dataset
+from nearid_search.trainer.recipe import Listener, TrainReport, train
+
+FIGURES = ("ssr", "pa", "recall@1", "recall@5", "map")
+
+
+def main() -> None:
+    """Do every run that is not done, one JSON line each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("plan", type=Path)
+    parser.add_argument("--dataset", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True, help="folder for heads and cached features")
+    options = parser.parse_args()
+    plan = tomllib.loads(options.plan.read_text(encoding="utf-8"))
+    result = RESULTS / f"{options.plan.stem}.jsonl"
+    done = [json.loads(line)["run"] for line in result.read_text().splitlines()] if result.exists() else []
+    first = options.work / plan["run"][0]["name"]
+    for run in plan["run"]:
+        name, settings = run["name"], {key: value for key, value in run.items() if key != "name"}
+        if name not in done:
+            line = _do(options.dataset, plan, options.work, name, settings, None if not done else first)
+            with result.open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps({"plan": options.plan.stem, **line, **describe_machine()}) + "\n")
+            done.append(name)
+
+
+def _do(
+    dataset: Path, plan: Mapping[str, Any], work: Path, name: str, settings: dict[str, Any], first: Path | None
+) -> dict[str, Any]:
+    started = time.monotonic()
+    merged = _merge(_merge({}, plan.get("base", {})), settings)
+    config = TrainConfig.from_dict({"dataset": str(dataset), "out": str(work / name), **merged})
+    config = replace(config, features=str(work / "features" / _feature_name(config)))
+    print(f"{name}: {json.dumps(settings)}", file=sys.stderr)
+    trained = train(config, listener=Listener(on_note=lambda note: print(f"  {note}", file=sys.stderr)))
+    report = _judge(open_dataset(dataset), plan.get("split", "val"), work / name, first)
+    line = {"run": name, "settings": settings, "seconds": round(time.monotonic() - started), **_training(trained)}
+    return {**line, **_figures(report)}
+
+
+def _judge(dataset: Dataset, split: str, head: Path, first: Path | None) -> EvalReport:
+    encoder = IdentityEncoder.open(head=head, device="cpu")
+    # What masking is worth is another question, and asking it would double the time.
+    bare = tuple(
+        replace(sample, views=tuple(replace(view, mask=None) for view in sample.views)) for sample in dataset.samples
+    )
+    return evaluate(replace(dataset, samples=bare), encoder, split=split, compare=_comparable(first, encoder))
+
+
+def _comparable(first: Path | None, encoder: IdentityEncoder) -> LoadedHead | None:
+    if first is None:
+        return None
+    try:
+        return load_head(first, backbone_weights=encoder.backbone.spec.weights_fingerprint)
+    except WeightsError:
+        return None  # of another backbone: its own line has its figures
+
+
+def _training(report: TrainReport) -> dict[str, Any]:
+    return {
+        "steps": report.steps,
+        "best_step": report.best_step,
+        "split_sizes": report.split_sizes,
+        "images": report.images,
+        "val": report.scores.as_dict(),
+        "warnings": list(report.warnings),
+    }
+
+
+def _figures(report: EvalReport) -> dict[str, Any]:
+    head, frozen = report.readouts["head"], report.readouts["frozen"]
+    differences = next((found for name, found in report.differences.items() if name != "head - frozen"), {})
+    return {
+        "split": report.split,
+        "encoder": report.encoder,
+        "head": {name: head.figures[name].as_dict() for name in FIGURES},
+        "frozen": {name: frozen.figures[name].as_dict() for name in FIGURES},
+        "per_source": {
+            source: {"ssr": figures.ssr.as_dict(), "pa": figures.pa.as_dict()}
+            for source, figures in head.pairs.per_source.items()
+        },
+        "less_first_run": {name: differences[name].as_dict() for name in FIGURES if name in differences},
+    }
+
+
+def _feature_name(config: TrainConfig) -> str:
+    """Name what decides cached features, so that runs that agree on it share them."""
+    parts = [config.backbone, config.dtype, *(f"{key}-{value}" for key, value in config.codec.as_dict().items())]
+    return "_".join(parts).replace(":", "-").replace(",", "-").replace("=", "-")
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        merged[key] = _merge(merged.get(key, {}), value) if isinstance(value, Mapping) else value
+    return merged
+
+
+if __name__ == "__main__":
+    main()
