@@ -1,8 +1,8 @@
 """What does a setting of the trainer change? Trains one head a run of a plan and judges all of them alike.
 
 A plan is a TOML file: the ``split`` to judge on, ``[base]`` with settings of ``nearid-search train``, and a ``[[run]]``
-each with a ``name`` and its own settings over the base. Every run after the first is tested against the first on the same
-samples where both read the same backbone. A run that is in the result already is not repeated.
+each with a ``name`` and its own settings over the base. Every run after the first is tested against the first on the
+same samples where both read the same backbone. A run that is in the result already is not repeated.
 
     python benchmarks/head_experiments.py benchmarks/plans/token_codecs.toml --dataset identities --work experiments
 """

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nearid_search.errors import DatasetError
 from nearid_search.eval.intervals import Interval, bootstrap_statistic
+from nearid_search.eval.metrics import fisher_mean, pearson
 from nearid_search.eval.ratings import Ratings, Values, subject_of
 
 MIN_PROMPTS = 3
@@ -98,7 +99,7 @@ class _Judged:
         for code, method in enumerate(self.methods):
             own = rows[codes == code]
             found[method] = {
-                group: round(_correlation(self.scores[own], values[own]), _DECIMALS)
+                group: round(pearson(self.scores[own], values[own]), _DECIMALS)
                 for group, values in self.ratings.items()
             }
         return found
@@ -201,20 +202,3 @@ def _judged(prompts: Mapping[str, list[str]], scores: Mapping[str, Values], rati
 
 def _over_groups(correlations: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     return {method: sum(groups.values()) / len(groups) for method, groups in correlations.items()}
-
-
-def _correlation(scores: NDArray[np.float64], ratings: NDArray[np.float64]) -> float:
-    """Return Pearson's r; NaN if either side is constant or empty, as it can be in a resample."""
-    if len(scores) == 0 or np.ptp(scores) == 0 or np.ptp(ratings) == 0:
-        return float("nan")
-    return pearson(scores, ratings)
-
-
-def pearson(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    """Return Pearson's r."""
-    return float(np.corrcoef(first, second)[0, 1])
-
-
-def fisher_mean(correlations: NDArray[np.float64]) -> float:
-    """Return the tanh of the mean atanh."""
-    return float(np.tanh(np.arctanh(np.clip(correlations, -0.9999, 0.9999)).mean()))
