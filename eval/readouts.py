@@ -48,10 +48,9 @@ class Readouts:
         Returns:
             By name of the readout, (B, D) float32 before scaling to unit length.
         """
-        backbone = self.encoder.backbone
-        tokens = backbone.tokens(images)
+        tokens, pooled = self.encoder.backbone.features(images)
         heads = {name: pool(head.spec, head.arrays, tokens) for name, head in self._heads.items()}
-        return {**heads, FROZEN: backbone.pooled(images), MEAN: mean_tokens(tokens)}
+        return {**heads, FROZEN: pooled, MEAN: mean_tokens(tokens)}
 
 
 def mean_tokens(tokens: Sequence[NDArray[np.float32]]) -> Vectors:

@@ -123,3 +123,17 @@ class Backbone(Protocol):
             ShapeError: if ``images`` has another shape or dtype.
         """
         ...
+
+    def features(self, images: NDArray[np.uint8]) -> tuple[tuple[NDArray[np.float32], ...], NDArray[np.float32]]:
+        """Compute tokens and frozen readout, in one pass of the network where the readout is made of its tokens.
+
+        Args:
+            images: (B, S, S, 3) uint8, already resized by ``spec.preprocessing``; B may be 0.
+
+        Returns:
+            What ``tokens`` and ``pooled`` give.
+
+        Raises:
+            ShapeError: if ``images`` has another shape or dtype.
+        """
+        ...

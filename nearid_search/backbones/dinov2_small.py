@@ -169,7 +169,22 @@ class OnnxDinov2Small:
         Raises:
             ShapeError: if ``images`` has another shape or dtype.
         """
-        return pool_layers(self.tokens(images)[0])
+        return self.features(images)[1]
+
+    def features(self, images: NDArray[np.uint8]) -> tuple[tuple[NDArray[np.float32], ...], NDArray[np.float32]]:
+        """Compute tokens and frozen readout in one pass of the network.
+
+        Args:
+            images: (B, S, S, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
+
+        Returns:
+            What ``tokens`` and ``pooled`` give.
+
+        Raises:
+            ShapeError: if ``images`` has another shape or dtype.
+        """
+        tokens = self.tokens(images)
+        return tokens, pool_layers(tokens[0])
 
     def token_graph(self) -> onnx.ModelProto:
         """Build the graph that computes the tokens.

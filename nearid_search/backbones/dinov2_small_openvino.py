@@ -91,7 +91,22 @@ class OpenvinoDinov2Small:
         Raises:
             ShapeError: if ``images`` has another shape or dtype.
         """
-        return pool_layers(self.tokens(images)[0])
+        return self.features(images)[1]
+
+    def features(self, images: NDArray[np.uint8]) -> tuple[tuple[NDArray[np.float32], ...], NDArray[np.float32]]:
+        """Compute tokens and frozen readout in one pass of the network.
+
+        Args:
+            images: (B, S, S, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
+
+        Returns:
+            What ``tokens`` and ``pooled`` give.
+
+        Raises:
+            ShapeError: if ``images`` has another shape or dtype.
+        """
+        tokens = self.tokens(images)
+        return tokens, pool_layers(tokens[0])
 
     def _cut(self, openvino: Any, whole: Any) -> Any:  # noqa: ANN401  (the module, and openvino.Model twice)
         """Keep the graph up to the layers read, for one image of the one size, its position grid resized already.

@@ -59,8 +59,7 @@ class WithPatchColours:
         Raises:
             ShapeError: if ``images`` has another shape or dtype.
         """
-        (tokens,) = self._network.tokens(images)
-        return (np.concatenate([tokens, _GAIN * patch_colours(images, grid=self._grid)], axis=2, dtype=np.float32),)
+        return (self._with_colours(self._network.tokens(images), images),)
 
     def pooled(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Compute the network's own readout; see ``Backbone.pooled``.
@@ -75,6 +74,25 @@ class WithPatchColours:
             ShapeError: if ``images`` has another shape or dtype.
         """
         return self._network.pooled(images)
+
+    def features(self, images: NDArray[np.uint8]) -> tuple[tuple[NDArray[np.float32], ...], NDArray[np.float32]]:
+        """Compute tokens and the network's own readout; see ``Backbone.features``.
+
+        Args:
+            images: (B, S, S, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
+
+        Returns:
+            What ``tokens`` and ``pooled`` give.
+
+        Raises:
+            ShapeError: if ``images`` has another shape or dtype.
+        """
+        tokens, pooled = self._network.features(images)
+        return (self._with_colours(tokens, images),), pooled
+
+    def _with_colours(self, tokens: tuple[NDArray[np.float32], ...], images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        (scale,) = tokens
+        return np.concatenate([scale, _GAIN * patch_colours(images, grid=self._grid)], axis=2, dtype=np.float32)
 
 
 def patch_colours(images: NDArray[np.uint8], *, grid: int) -> NDArray[np.float32]:

@@ -93,6 +93,20 @@ class TorchBackbone:
         parts = self._run(images, lambda pixels: (self._pooled(pixels),))
         return _join([part[0] for part in parts], (self._spec.pooled_dim,))
 
+    def features(self, images: NDArray[np.uint8]) -> tuple[tuple[NDArray[np.float32], ...], NDArray[np.float32]]:
+        """Compute tokens and frozen readout; the network runs for each, as its readout may need more than tokens.
+
+        Args:
+            images: (B, S, S, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
+
+        Returns:
+            What ``tokens`` and ``pooled`` give.
+
+        Raises:
+            ShapeError: if ``images`` has another shape or dtype.
+        """
+        return self.tokens(images), self.pooled(images)
+
     def compute_tokens(self, pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Compute patch tokens from normalised pixels, as ``tokens`` does inside; what an exporter traces.
 

@@ -65,6 +65,9 @@ def _check_shapes(backbone: Backbone, images: Batch) -> None:
         assert pooled.shape == (len(batch), spec.pooled_dim)
         assert {scale.dtype for scale in tokens} | {pooled.dtype} == {np.dtype(np.float32)}
         assert all(np.isfinite(scale).all() for scale in tokens)
+        both, readout = backbone.features(batch)
+        for scale, other in zip((*tokens, pooled), (*both, readout), strict=True):
+            np.testing.assert_array_equal(scale, other)
 
 
 def _check_refusals(backbone: Backbone, images: Batch) -> None:
@@ -74,6 +77,8 @@ def _check_refusals(backbone: Backbone, images: Batch) -> None:
             backbone.tokens(refused)
         with pytest.raises(ShapeError, match="images must be"):
             backbone.pooled(refused)
+        with pytest.raises(ShapeError, match="images must be"):
+            backbone.features(refused)
 
 
 def _check_batches(backbone: Backbone, images: Batch) -> None:

@@ -147,9 +147,12 @@ class BrokenBackbone:
         return self._backbone.tokens(images)
 
     def pooled(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        pooled = self._backbone.pooled(images)
+        return self.features(images)[1]
+
+    def features(self, images: NDArray[np.uint8]) -> tuple[tuple[NDArray[np.float32], ...], NDArray[np.float32]]:
+        tokens, pooled = self._backbone.features(images)
         pooled[images.mean(axis=(1, 2, 3)) < 50] = self._value
-        return pooled
+        return tokens, pooled
 
 
 @pytest.mark.parametrize(("value", "shown"), [(np.nan, "nan"), (np.inf, "inf"), (0.0, "0.0")])
