@@ -5,14 +5,13 @@ The file carries the SHA-256 of its own content, so a flipped byte is noticed be
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from nearid_search.durable_file import rename, write_file
 from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, GalleryWriteError
+from nearid_search.sealed_json import seal, unseal
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
@@ -78,17 +77,9 @@ def write_manifest(gallery_dir: Path, manifest: Manifest, *, name: str = MANIFES
     Raises:
         GalleryWriteError: if the folder cannot be written.
     """
-    content = asdict(manifest)
-    document = {"sha256": _digest(content), **content}
     path = gallery_dir / name
-    temporary = path.with_suffix(".tmp")
     try:
-        with temporary.open("w", encoding="utf-8") as file:
-            json.dump(document, file, indent=2, sort_keys=True)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        _rename(temporary, path)
+        write_file(path, seal(asdict(manifest)))
     except OSError as error:
         raise GalleryWriteError(f"cannot write {path}: {error.strerror or error}") from error
 
@@ -100,7 +91,7 @@ def publish_manifest(gallery_dir: Path) -> None:
         GalleryWriteError: if the folder cannot be written.
     """
     try:
-        _rename(gallery_dir / DRAFT_NAME, gallery_dir / MANIFEST_NAME)
+        rename(gallery_dir / DRAFT_NAME, gallery_dir / MANIFEST_NAME)
     except OSError as error:
         raise GalleryWriteError(f"cannot write {gallery_dir / MANIFEST_NAME}: {error.strerror or error}") from error
 
@@ -118,16 +109,15 @@ def read_manifest(gallery_dir: Path, *, name: str = MANIFEST_NAME) -> Manifest |
     """
     path = gallery_dir / name
     try:
-        document = json.loads(path.read_bytes())
+        document = unseal(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (ValueError, OSError) as error:
+    except OSError as error:
         raise GalleryCorruptError(
             f"{path} cannot be read ({error}): restore it or index again with --rebuild"
         ) from error
-    digest = document.pop("sha256", None) if isinstance(document, dict) else None
-    if digest is None or digest != _digest(document):
-        raise GalleryCorruptError(f"{path} was altered since it was written: restore it or index again with --rebuild")
+    except ValueError as error:
+        raise GalleryCorruptError(f"{path} {error}: restore it or index again with --rebuild") from error
     if document["format_version"] != FORMAT_VERSION:
         raise GalleryMismatchError(
             f"{gallery_dir} has format {document['format_version']}, this version reads format {FORMAT_VERSION}: "
@@ -139,18 +129,3 @@ def read_manifest(gallery_dir: Path, *, name: str = MANIFEST_NAME) -> Manifest |
         if named is not None and not (named.startswith(beginning) and Path(named).name == named):
             raise GalleryCorruptError(f"{path} names the folder {named!r}, which is outside the gallery")
     return manifest
-
-
-def _rename(source: Path, target: Path) -> None:
-    """Rename and wait until the folder's new content is on disk."""
-    source.replace(target)
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _digest(content: dict[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()

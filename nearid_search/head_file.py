@@ -7,9 +7,6 @@ the weights. Reading needs no torch and executes nothing.
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -17,8 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nearid_search.durable_file import write_files
 from nearid_search.errors import ConfigError, WeightsError
 from nearid_search.head_spec import Arrays, HeadSpec
+from nearid_search.sealed_json import digest, seal, unseal
 
 FORMAT_VERSION = 1
 WEIGHTS_NAME = "head.safetensors"
@@ -61,7 +60,7 @@ class HeadManifest:
     @property
     def fingerprint(self) -> str:
         """Short stable name of what the head computes: ``map:`` and 12 hex digits, from its weights and its spec."""
-        return f"map:{_digest({'weights_sha256': self.weights_sha256, 'spec': self.spec.as_dict()})[:12]}"
+        return f"map:{digest({'weights_sha256': self.weights_sha256, 'spec': self.spec.as_dict()})[:12]}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-ready values."""
@@ -112,11 +111,14 @@ def save_head(folder: Path, arrays: Arrays, manifest: HeadManifest) -> HeadManif
     weights = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
     manifest = replace(manifest, weights_sha256=hashlib.sha256(weights).hexdigest())
     try:
-        content = json.loads(json.dumps(manifest.as_dict(), allow_nan=False))
+        document = seal(manifest.as_dict())
     except (TypeError, ValueError) as error:
         raise ConfigError(f"a head's manifest must be JSON: {error}; give plain finite values") from error
-    document = json.dumps({"sha256": _digest(content), **content}, indent=2, sort_keys=True) + "\n"
-    _write_all(folder, {WEIGHTS_NAME: weights, MANIFEST_NAME: document.encode()})
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_files({folder / WEIGHTS_NAME: weights, folder / MANIFEST_NAME: document})
+    except OSError as error:
+        raise WeightsError(f"{folder}: the head cannot be written ({error.strerror or error})") from error
     return manifest
 
 
@@ -166,12 +168,9 @@ def read_head_manifest(folder: Path) -> HeadManifest:
     """
     path = folder / MANIFEST_NAME
     try:
-        document = json.loads(_read(path))
+        document = unseal(_read(path))
     except ValueError as error:
-        raise WeightsError(f"{path}: cannot be read as JSON ({error}): {_ADVICE}") from error
-    digest = document.pop("sha256", None) if isinstance(document, dict) else None
-    if digest is None or digest != _digest(document):
-        raise WeightsError(f"{path}: was altered since it was written: {_ADVICE}")
+        raise WeightsError(f"{path}: {error}: {_ADVICE}") from error
     if document.get("format_version") != FORMAT_VERSION:
         raise WeightsError(
             f"{path}: has format {document.get('format_version')}, this version reads format {FORMAT_VERSION}: "
@@ -192,29 +191,3 @@ def _read(path: Path) -> bytes:
         raise WeightsError(
             f"{path}: cannot be read ({error.strerror}); expected a head that `nearid-search train` wrote"
         ) from error
-
-
-def _write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write files beside their names, then rename them all, and wait until the renames are on disk."""
-    temporaries = {folder / f"{name}.tmp": folder / name for name in contents}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for temporary, content in zip(temporaries, contents.values(), strict=True):
-            with temporary.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        for temporary, path in temporaries.items():
-            temporary.replace(path)
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise WeightsError(f"{folder}: the head cannot be written ({error.strerror or error})") from error
-
-
-def _digest(content: Mapping[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -16,6 +16,7 @@ from nearid_search import __version__
 from nearid_search.backbones import dinov2_small
 from nearid_search.backbones.base import Backbone
 from nearid_search.backbones.torch_runtime import TorchBackbone
+from nearid_search.durable_file import rename
 from nearid_search.errors import BackboneError, WeightsError
 from nearid_search.head_file import LoadedHead, load_head
 from nearid_search.head_numpy import embed
@@ -87,7 +88,7 @@ def export_onnx(backbone: Backbone, head: LoadedHead, path: Path) -> OnnxMetadat
     try:
         _write(temporary, content)
         _check_parity(OnnxEncoder(temporary), backbone, head)
-        temporary.replace(path)
+        rename(temporary, path)
     except OSError as error:
         raise WeightsError(f"{path}: the encoder cannot be written ({error.strerror or error})") from error
     finally:

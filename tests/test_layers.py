@@ -41,7 +41,18 @@ LAYERS = (
         "pixel_budget",
         "pixels",
     ),
-    ("similarity", "records", "config", "device", "errors", "map_ahead", "eval.metrics", ""),
+    (
+        "similarity",
+        "records",
+        "config",
+        "device",
+        "durable_file",
+        "errors",
+        "map_ahead",
+        "sealed_json",
+        "eval.metrics",
+        "",
+    ),
 )
 RANKS = {name: len(LAYERS) - number for number, names in enumerate(LAYERS) for name in names}
 HEAVY = {

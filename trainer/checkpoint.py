@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from nearid_search.durable_file import write_file
 from nearid_search.errors import TrainingError
 
 CHECKPOINT_NAME = "checkpoint.safetensors"
@@ -33,13 +33,8 @@ def save_checkpoint(path: Path, head: torch.nn.Module, optimiser: torch.optim.Ad
     for name, parameter in head.named_parameters():
         for moment, value in optimiser.state[parameter].items():
             tensors[f"{moment}.{name}"] = torch.as_tensor(value).contiguous()
-    temporary = path.with_suffix(".tmp")
     try:
-        with temporary.open("wb") as file:
-            file.write(save(tensors, metadata={"state": json.dumps(state)}))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_file(path, save(tensors, metadata={"state": json.dumps(state)}))
     except OSError as error:
         raise TrainingError(f"cannot write {path}: {error.strerror or error}; the best head so far is kept") from error
 

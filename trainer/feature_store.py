@@ -19,6 +19,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from nearid_search.backbones.base import BackboneSpec
+from nearid_search.durable_file import write_file
 from nearid_search.errors import FeatureStoreError
 from nearid_search.trainer.token_codec import TokenCodec
 from nearid_search.trainer.token_pca import TokenPca, load_projections, save_projections
@@ -208,9 +209,7 @@ class FeatureStore:
                 raise FeatureStoreError(
                     f"{self.folder} holds other files: give an empty or new folder for the features"
                 )
-            temporary = path.with_suffix(".tmp")
-            temporary.write_text(json.dumps(ours, indent=2) + "\n", encoding="utf-8")
-            temporary.replace(path)
+            write_file(path, (json.dumps(ours, indent=2) + "\n").encode())
             return
         try:
             found = json.loads(path.read_bytes())

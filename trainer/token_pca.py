@@ -6,7 +6,6 @@ It is linear, so a trained head takes it in: the head that is saved reads the ba
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nearid_search.durable_file import write_file
 from nearid_search.errors import ConfigError, FeatureStoreError
 from nearid_search.head_spec import Arrays, HeadSpec
 
@@ -79,12 +79,7 @@ def save_projections(path: Path, projections: Sequence[TokenPca]) -> None:
         # The format takes arrays as they lie in memory.
         arrays[f"mean.{number}"] = np.ascontiguousarray(pca.mean)
         arrays[f"components.{number}"] = np.ascontiguousarray(pca.components)
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        file.write(save(arrays, metadata={"sha256": _digest(arrays)}))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    write_file(path, save(arrays, metadata={"sha256": _digest(arrays)}))
 
 
 def load_projections(path: Path) -> tuple[TokenPca, ...]:

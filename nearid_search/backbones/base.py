@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.backbones.preprocessing import Preprocessing
+from nearid_search.sealed_json import digest
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class BackboneSpec:
     @property
     def fingerprint(self) -> str:
         """Short stable name of this spec: ``<name>:<first 12 hex digits of the SHA-256 of its JSON>``."""
-        return self._digest(self.as_dict())
+        return self._named(self.as_dict())
 
     @property
     def weights_fingerprint(self) -> str:
@@ -72,11 +71,10 @@ class BackboneSpec:
         A head reads the tokens of any backbone that has its own; embeddings compare only within one ``fingerprint``.
         """
         names = ("name", "weights_sha256", "preprocessing", "token_scales")
-        return self._digest({name: value for name, value in self.as_dict().items() if name in names})
+        return self._named({name: value for name, value in self.as_dict().items() if name in names})
 
-    def _digest(self, described: dict[str, Any]) -> str:
-        text = json.dumps(described, sort_keys=True, separators=(",", ":"))
-        return f"{self.name}:{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    def _named(self, described: dict[str, Any]) -> str:
+        return f"{self.name}:{digest(described)[:12]}"
 
 
 class Backbone(Protocol):

@@ -19,6 +19,7 @@ from nearid_search.backbones.hub import find_local_file
 from nearid_search.backbones.preprocessing import Preprocessing
 from nearid_search.backbones.torch_extra import require_torch
 from nearid_search.backbones.torch_runtime import TorchBackbone, freeze, measure_tokens
+from nearid_search.durable_file import write_file
 from nearid_search.errors import WeightsError
 from nearid_search.weights import file_sha256, fill_module, load_state
 
@@ -77,16 +78,13 @@ def save_tower(path: Path, state: Mapping[str, torch.Tensor], settings: TowerSet
         WeightsError: if the file cannot be written.
     """
     from safetensors import SafetensorError
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
-    temporary = path.with_name(f"{path.name}.tmp")
     try:
+        content = save(dict(state), metadata={_METADATA_KEY: json.dumps(asdict(settings), sort_keys=True)})
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(dict(state), temporary, metadata={_METADATA_KEY: json.dumps(asdict(settings), sort_keys=True)})
-        temporary.replace(path)
+        write_file(path, content)
     except (OSError, SafetensorError) as error:
-        if temporary.exists():
-            temporary.unlink()
         raise WeightsError(f"{path}: cannot be written ({error})") from error
 
 

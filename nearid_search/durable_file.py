@@ -1,0 +1,53 @@
+"""Files that a crash leaves as they were or as they should be, never in between."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file; when this returns, it is on disk under its name.
+
+    Args:
+        path: the file, in a folder that exists.
+        content: all of it.
+
+    Raises:
+        OSError: if it cannot be written; an earlier file of that name is still there.
+    """
+    write_files({path: content})
+
+
+def write_files(contents: Mapping[Path, bytes]) -> None:
+    """Write several files of one folder, all of them to disk before the first takes its name.
+
+    Args:
+        contents: what each file holds; they take their names in this order.
+
+    Raises:
+        OSError: if one cannot be written.
+    """
+    temporaries = {path: path.with_name(f"{path.name}.tmp") for path in contents}
+    for path, temporary in temporaries.items():
+        with temporary.open("wb") as file:
+            file.write(contents[path])
+            file.flush()
+            os.fsync(file.fileno())
+    for path, temporary in temporaries.items():
+        rename(temporary, path)
+
+
+def rename(source: Path, target: Path) -> None:
+    """Rename within a folder and wait until the folder's new content is on disk.
+
+    Raises:
+        OSError: if it cannot be renamed.
+    """
+    source.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

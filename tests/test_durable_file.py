@@ -1,0 +1,25 @@
+"""Files written whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from nearid_search.durable_file import write_file, write_files
+
+
+def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    for content in (b"first", b"second"):
+        write_file(path, content)
+        assert path.read_bytes() == content
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_none_of_several_files_takes_its_name_before_all_are_written(tmp_path: Path) -> None:
+    first, blocked = tmp_path / "a", tmp_path / "b"
+    first.write_bytes(b"old")
+    (tmp_path / "b.tmp").mkdir()  # where the second would be written
+    with pytest.raises(IsADirectoryError):
+        write_files({first: b"new", blocked: b"new"})
+    assert first.read_bytes() == b"old"
+    assert not blocked.exists()

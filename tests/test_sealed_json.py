@@ -1,0 +1,44 @@
+"""Documents that know when they were altered."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nearid_search.sealed_json import seal, unseal
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(st.dictionaries(st.text().filter(lambda key: key != "sha256"), VALUES))
+def test_what_is_sealed_comes_back(content: dict[str, object]) -> None:
+    assert unseal(seal(content)) == content
+
+
+def test_any_flipped_bit_is_noticed_or_changes_nothing() -> None:
+    content = {"name": "crate", "sizes": [1, 2.5], "nested": {"a": None}}
+    sealed = seal(content)
+    for place in range(len(sealed)):
+        for bit in range(8):
+            damaged = sealed[:place] + bytes([sealed[place] ^ (1 << bit)]) + sealed[place + 1 :]
+            try:
+                found = unseal(damaged)
+            except ValueError:
+                continue
+            assert found == content
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"{", b"\xff", b'{"sha256": "00"}'])
+def test_what_was_never_sealed_is_refused(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        unseal(text)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, {1, 2}, b"bytes"])
+def test_what_json_lacks_is_refused(value: object) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        seal({"value": value})
