@@ -14,6 +14,9 @@ from nearid_search.trainer.datasets.nearid_tables import read_nearid_tables
 LAMP = {"id": "lamp", "split": "train", "images1": b"1", "images2": b"2", "images3": None}
 SHOE = {"id": "shoe", "split": "train", "images1": b"3", "images2": None, "images3": b"4"}
 
+KEPT_POOLS: list[pa.MemoryPool] = []
+"""Arrow's threads free their last buffers after a read has returned, and crash if the pool of these is gone by then."""
+
 
 def read(
     root: Path, positives: list[dict[str, Any]], distractors: list[dict[str, Any]] | None = None, kind: str = "parquet"
@@ -105,6 +108,7 @@ def test_opening_holds_no_more_than_a_block_of_images(tmp_path: Path, kind: str)
     rows[7]["images2"] = None
     shard = write_table(tmp_path / "table", pa.Table.from_pylist(rows), kind)
     usual, watched = pa.default_memory_pool(), pa.proxy_memory_pool(pa.default_memory_pool())
+    KEPT_POOLS.append(watched)
     pa.set_memory_pool(watched)
     try:
         dataset = read_nearid_tables(shard)
