@@ -27,6 +27,7 @@ class Entry:
         image: where it lies.
         origin: what messages call the entry: a path, or a line of a table.
         attributes: numbers that describe the view; those of its positive count.
+        category: what kind of thing the identity is; that of its positives counts. None if unknown.
     """
 
     split: str
@@ -37,6 +38,7 @@ class Entry:
     image: FileImage
     origin: str
     attributes: Mapping[str, float] = field(default_factory=dict)
+    category: str | None = None
 
 
 @dataclass
@@ -70,7 +72,8 @@ def assemble_samples(path: Path, entries: Iterable[Entry]) -> tuple[Sample, ...]
         The samples, sorted.
 
     Raises:
-        DatasetError: if a place is taken twice, a view has no positive, or two views of an identity have one number.
+        DatasetError: if a place is taken twice, a view has no positive, or two views of an identity have one number or
+            different categories.
     """
     views: dict[tuple[str, str], dict[str, _Slots]] = {}
     problems = []
@@ -87,7 +90,10 @@ def assemble_samples(path: Path, entries: Iterable[Entry]) -> tuple[Sample, ...]
         problems += [
             f"{split} {identity} view {name} has no positive" for name, slots in named.items() if slots.positive is None
         ]
-        samples.append(Sample(identity, None, split, _make_views(numbers, named)))
+        categories = sorted({each for slots in named.values() if slots.positive and (each := slots.positive.category)})
+        if len(categories) > 1:
+            problems.append(f"{split} {identity} has the categories {' and '.join(categories)}: give it one")
+        samples.append(Sample(identity, next(iter(categories), None), split, _make_views(numbers, named)))
     if problems:
         raise DatasetError(f"{path}: {first_few(problems)}")
     return order_samples(samples)

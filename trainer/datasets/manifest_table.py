@@ -1,8 +1,9 @@
 """Training sets listed in a table: one row an image.
 
 Columns: ``path`` (relative to the table's folder), ``identity``, ``view``, ``role`` (positive, distractor or mask),
-``source`` (who made the distractor; empty for other roles) and ``split``. Further columns of numbers, such as an angle
-or the light, describe the view in the row of its positive; any others are passed over.
+``source`` (who made the distractor; empty for other roles) and ``split``. A column ``category`` says what kind of thing
+an identity is, in the rows of its positives. Further columns of numbers, such as an angle or the light, describe the
+view in the row of its positive; any others are passed over.
 """
 
 import csv
@@ -19,6 +20,7 @@ from nearid_search.trainer.datasets.records import Dataset, Role, parse_split
 from nearid_search.trainer.datasets.table_cells import iter_blocks, read_schema
 
 MANIFEST_COLUMNS = ("path", "identity", "view", "role", "source", "split")
+CATEGORY_COLUMN = "category"
 
 
 def read_manifest(path: Path) -> Dataset:
@@ -73,8 +75,9 @@ def _parquet_rows(path: Path) -> Iterator[tuple[str, Mapping[str, str]]]:
     _check_columns(path, schema.names)
     numbers = [entry.name for entry in schema if types.is_integer(entry.type) or types.is_floating(entry.type)]
     number = 0
+    known = [*MANIFEST_COLUMNS, *(name for name in schema.names if name == CATEGORY_COLUMN)]
     # Columns of text beyond ours may be large, and are not asked for.
-    for block in iter_blocks(path, list(dict.fromkeys([*MANIFEST_COLUMNS, *numbers]))):
+    for block in iter_blocks(path, list(dict.fromkeys([*known, *numbers]))):
         for row in block.to_pylist():
             # NaN is how some writers leave out a number.
             cells = {name: "" if value is None or value != value else str(value) for name, value in row.items()}
@@ -93,7 +96,7 @@ def _check_columns(path: Path, names: list[str]) -> None:
 
 def _number_columns(rows: list[Mapping[str, str]]) -> list[str]:
     """Return the further columns that hold a finite number in some rows and nothing else in the others."""
-    columns = [name for name in (rows[0] if rows else ()) if name not in MANIFEST_COLUMNS]
+    columns = [name for name in (rows[0] if rows else ()) if name not in (*MANIFEST_COLUMNS, CATEGORY_COLUMN)]
     filled = {name: [row[name] for row in rows if row[name].strip()] for name in columns}
     return [name for name, cells in filled.items() if cells and all(map(_is_number, cells))]
 
@@ -118,7 +121,8 @@ def _entry(folder: Path, origin: str, row: Mapping[str, str], described: list[st
         raise DatasetError(f"{row['path']} is not there")
     split, role = parse_split(row["split"]), cast(Role, row["role"])
     attributes = {name: float(row[name]) for name in described if role == "positive" and row[name].strip()}
-    return Entry(split, row["identity"], row["view"], role, row["source"], image, origin, attributes)
+    category = row.get(CATEGORY_COLUMN, "").strip() or None
+    return Entry(split, row["identity"], row["view"], role, row["source"], image, origin, attributes, category)
 
 
 def _confined(text: str) -> PurePosixPath:

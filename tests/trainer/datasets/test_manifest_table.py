@@ -36,6 +36,28 @@ def test_text_stays_text_and_further_columns_are_passed_over(tmp_path: Path) -> 
     assert (sample.identity, sample.split, sample.views[0].number) == ("007", "val", 1)
 
 
+@pytest.mark.parametrize(("first", "second"), [("lamp", "lamp"), ("lamp", ""), (" ", "lamp ")])
+def test_a_category_is_that_of_the_positives_that_have_one(tmp_path: Path, first: str, second: str) -> None:
+    rows = f"a.jpg,x,1,positive,,train,{first}\nb.jpg,x,2,positive,,train,{second}\n"
+    rows += "sub/c.jpg,x,2,distractor,swap,train,vase\n"
+    assert read(tmp_path, HEADER.strip() + ",category\n" + rows).samples[0].category == "lamp"
+
+
+def test_a_category_of_digits_is_no_number_of_the_view(tmp_path: Path) -> None:
+    row = {"path": "a.jpg", "identity": "x", "view": "1", "role": "positive", "source": None, "split": "train"}
+    (tmp_path / "a.jpg").write_bytes(b"a")
+    parquet.write_table(pa.Table.from_pylist([{**row, "category": 12, "yaw": 3.5}]), tmp_path / "manifest.parquet")
+    (sample,) = read_manifest(tmp_path / "manifest.parquet").samples
+    assert sample.category == "12"
+    assert dict(sample.views[0].attributes) == {"yaw": 3.5}
+
+
+def test_two_categories_of_one_identity_are_refused(tmp_path: Path) -> None:
+    rows = "a.jpg,x,1,positive,,train,lamp\nb.jpg,x,2,positive,,train,vase\n"
+    with pytest.raises(DatasetError, match="train x has the categories lamp and vase: give it one"):
+        read(tmp_path, HEADER.strip() + ",category\n" + rows)
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
