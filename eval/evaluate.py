@@ -136,7 +136,7 @@ def evaluate(
     for name in (HEAD, FROZEN, OTHER):
         if name in readouts.fingerprints:
             listener.on_judge(name)
-            reports[name] = _judge(embedded, name, readouts.fingerprints[name], options)
+            reports[name] = judge_readout(embedded, name, readouts.fingerprints[name], options)
     listener.on_judge(MEAN)
     return EvalReport(
         dataset=str(dataset.path),
@@ -191,7 +191,18 @@ def _tell_plan(
     return warnings
 
 
-def _judge(embedded: EmbeddedSplit, name: str, fingerprint: str, options: EvalOptions) -> ReadoutReport:
+def judge_readout(embedded: EmbeddedSplit, name: str, fingerprint: str, options: EvalOptions) -> ReadoutReport:
+    """Run every protocol on the embeddings of one readout.
+
+    Args:
+        embedded: the split.
+        name: of the readout.
+        fingerprint: of backbone and readout.
+        options: how to judge.
+
+    Raises:
+        MissingExtraError: if the index to compare with exact search is not installed.
+    """
     placed, embeddings = embedded.placed, embedded.embeddings[name]
     gallery = evaluate_gallery(placed, embeddings, **options.sampling)
     nearest = nearest_others(placed, embeddings)

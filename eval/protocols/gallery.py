@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from nearid_search.eval.ranks import relevant_ranks
 from numpy.typing import NDArray
 
 from nearid_search.eval.embedded_split import PlacedSamples
@@ -22,6 +21,7 @@ from nearid_search.eval.metrics import (
     r_precision,
     recall_at_k,
 )
+from nearid_search.eval.ranks import relevant_ranks
 from nearid_search.similarity import Embeddings, Rows, row_scores, top_k
 
 CUT_OFFS = (1, 5, 10)
@@ -50,6 +50,7 @@ class GalleryResult:
     Attributes:
         figures: ``recall@1``, ``recall@5``, ``recall@10``, ``map``, ``minp``, ``r_precision``.
         values: by figure, (Q,) its value for each query; NaN for lone ones.
+        first_ranks: (Q,) int64 rank of each query's first right picture, from 1; 0 for lone ones.
         codes: (Q,) identity of each query.
         queries: (Q,) embedding row of each query.
         n_lone: queries whose identity has no other view; in no figure.
@@ -60,6 +61,7 @@ class GalleryResult:
 
     figures: dict[str, Interval]
     values: dict[str, NDArray[np.float64]]
+    first_ranks: NDArray[np.int64]
     codes: NDArray[np.int64]
     queries: Rows
     n_lone: int
@@ -134,10 +136,12 @@ def evaluate_gallery(
         The figures. If every query is lone they are NaN and say so.
     """
     index = index_of(placed, fillers)
-    values = query_values(rank_views(placed, embeddings, index))
+    ranks = rank_views(placed, embeddings, index)
+    values = query_values(ranks)
     return GalleryResult(
         figures=_figures(values, placed.view_codes, resamples, seed),
         values=values,
+        first_ranks=_first_ranks(ranks),
         codes=placed.view_codes,
         queries=placed.view_rows,
         n_lone=int(np.isnan(values["map"]).sum()),
@@ -189,6 +193,13 @@ def query_values(ranks: RelevantRanks) -> dict[str, NDArray[np.float64]]:
         "minp": inverse_negative_penalty(ranks),
         "r_precision": r_precision(ranks),
     }
+
+
+def _first_ranks(ranks: RelevantRanks) -> NDArray[np.int64]:
+    found = np.zeros(len(ranks.counts), np.int64)
+    answered = ranks.counts > 0
+    found[answered] = ranks.ranks[ranks.offsets[:-1][answered]]
+    return found
 
 
 def nearest_others(placed: PlacedSamples, embeddings: Embeddings, fillers: Rows | None = None) -> NearestOthers:

@@ -24,6 +24,10 @@ def evaluate(
     ] = None,
     device: DeviceOption = "auto",
     seed: Annotated[int, typer.Option(help="Of folds, fillers and every interval.")] = 0,
+    html: Annotated[
+        Path | None, typer.Option(help="Write figures, plots and worst failures into one HTML file.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the HTML file.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Judge an encoder: SSR, PA, recall and open-set figures with 95 % intervals, head and frozen backbone alike.
@@ -31,12 +35,19 @@ def evaluate(
     Example: nearid-search eval ./dataset --head head
     """
     from nearid_search.cli.eval_tables import EvalProgress, print_eval_report
+    from nearid_search.cli.render import note
     from nearid_search.encoder import IdentityEncoder
+    from nearid_search.errors import ConfigError
     from nearid_search.eval.evaluate import EvalOptions, find_fillers
     from nearid_search.eval.evaluate import evaluate as run
     from nearid_search.head_file import load_head
     from nearid_search.trainer.datasets import open_dataset
 
+    # Said before the work is done, which takes minutes.
+    if html is not None and not html.parent.is_dir():
+        raise ConfigError(f"{html.parent} is no folder: give --html a file in a folder that exists")
+    if html is not None and html.exists() and not force:
+        raise ConfigError(f"{html} exists already: give another name or --force")
     given = {"split": split, "head": head, "backbone": backbone, "compare": compare, "fillers": fillers, "seed": seed}
     options = [text for name, value in given.items() if value is not None for text in (f"--{name}", str(value))]
     opened, others = open_dataset(dataset), [] if fillers is None else find_fillers(fillers)
@@ -55,3 +66,8 @@ def evaluate(
             listener=progress.listener,
         )
     print_eval_report(report, json=json)
+    if html is not None:
+        from nearid_search.eval.report import write_report
+
+        write_report(report, html)
+        note(f"report: {html}")

@@ -57,6 +57,22 @@ def test_tables_show_intervals_and_n_and_what_was_left_out(inside: Path, capsys:
     assert f"left out {broken / file_name(IMAGES[1])}" in captured.err.replace("\n", "")
 
 
+def test_the_html_file_holds_the_figures_and_the_command(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["eval", "dataset", "--head", "head-1", "--device", "cpu", "--json", "--html", "report.html"]
+    assert run(arguments) == 0
+    captured = capsys.readouterr()
+    assert captured.err == "report: report.html\n"
+    document = json.loads(captured.out)
+    text = (inside / "report.html").read_text(encoding="utf-8")
+    assert f"{100 * document['head']['map']['value']:.2f}" in text
+    assert document["command"] in text
+    assert run(arguments) == 1
+    assert "report.html exists already" in capsys.readouterr().err
+    (inside / "report.html").write_text("old")
+    assert run([*arguments, "--force"]) == 0
+    assert (inside / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
 def test_without_distractors_the_reason_stands_below_the_table(
     inside: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -74,6 +90,8 @@ def test_without_distractors_the_reason_stands_below_the_table(
         (["dataset", "--head", "nowhere"], "nowhere/head.json: cannot be read"),
         (["dataset", "--compare", "head-2"], "give --head, too"),
         (["dataset", "--fillers", "nowhere"], "nowhere is no folder"),
+        (["dataset", "--html", "nowhere/report.html"], "nowhere is no folder: give --html a file"),
+        (["dataset", "--html", "dataset"], "dataset exists already: give another name or --force"),
         (["dataset", "--seed", "-1"], "seed must be 0 or more, got -1"),
         (["dataset", "--backbone", "resnet-9000"], "resnet-9000"),
     ],
