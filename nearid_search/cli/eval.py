@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nearid_search.cli.options import DeviceOption, JsonOption
+from nearid_search.cli.options import DeviceOption, JsonOption, require_new_file
 
 
 def evaluate(
@@ -37,17 +37,12 @@ def evaluate(
     from nearid_search.cli.eval_tables import EvalProgress, print_eval_report
     from nearid_search.cli.render import note
     from nearid_search.encoder import IdentityEncoder
-    from nearid_search.errors import ConfigError
     from nearid_search.eval.evaluate import EvalOptions, find_fillers
     from nearid_search.eval.evaluate import evaluate as run
     from nearid_search.head_file import load_head
     from nearid_search.trainer.datasets import open_dataset
 
-    # Said before the work is done, which takes minutes.
-    if html is not None and not html.parent.is_dir():
-        raise ConfigError(f"{html.parent} is no folder: give --html a file in a folder that exists")
-    if html is not None and html.exists() and not force:
-        raise ConfigError(f"{html} exists already: give another name or --force")
+    require_new_file(html, force=force)
     given = {"split": split, "head": head, "backbone": backbone, "compare": compare, "fillers": fillers, "seed": seed}
     options = [text for name, value in given.items() if value is not None for text in (f"--{name}", str(value))]
     opened, others = open_dataset(dataset), [] if fillers is None else find_fillers(fillers)

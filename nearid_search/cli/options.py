@@ -7,9 +7,29 @@ from typing import Annotated
 
 import typer
 
+from nearid_search.errors import ConfigError
+
 GalleryOption = Annotated[
     Path | None,
     typer.Option("--gallery", help="Folder of the gallery. Default: $NEARID_GALLERY, or the nearest .nearid."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of tables.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+
+
+def require_new_file(path: Path | None, *, force: bool) -> None:
+    """Say before the work is done, which may take minutes, that its file could not be written.
+
+    Args:
+        path: the file to write; None for none.
+        force: it may exist already.
+
+    Raises:
+        ConfigError: if its folder does not exist, or the file does and ``force`` is not set.
+    """
+    if path is None:
+        return
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path.parent} is no folder: give a file in a folder that exists")
+    if path.exists() and not force:
+        raise ConfigError(f"{path} exists already: give another name or --force")

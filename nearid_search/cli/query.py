@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nearid_search.cli.options import DeviceOption, GalleryOption, JsonOption
+from nearid_search.cli.options import DeviceOption, GalleryOption, JsonOption, require_new_file
 from nearid_search.config import EncoderConfig, QueryConfig
 
 
@@ -28,12 +28,11 @@ def query(
     """
     from nearid_search.cli import render
     from nearid_search.engine import SearchEngine
-    from nearid_search.errors import ConfigError, UnreadableImageError
+    from nearid_search.errors import UnreadableImageError
     from nearid_search.indexer.scan import list_query_images
     from nearid_search.records import Failure, QueryAnswer
 
-    if html is not None and html.exists() and not force:
-        raise ConfigError(f"{html} exists already: give another name or --force")
+    require_new_file(html, force=force)
     paths = list_query_images(images)
     engine = SearchEngine.open(gallery, device=device, backend=backend)
     answers: list[QueryAnswer] = []

@@ -90,7 +90,7 @@ def test_without_distractors_the_reason_stands_below_the_table(
         (["dataset", "--head", "nowhere"], "nowhere/head.json: cannot be read"),
         (["dataset", "--compare", "head-2"], "give --head, too"),
         (["dataset", "--fillers", "nowhere"], "nowhere is no folder"),
-        (["dataset", "--html", "nowhere/report.html"], "nowhere is no folder: give --html a file"),
+        (["dataset", "--html", "nowhere/report.html"], "nowhere is no folder: give a file in"),
         (["dataset", "--html", "dataset"], "dataset exists already: give another name or --force"),
         (["dataset", "--seed", "-1"], "seed must be 0 or more, got -1"),
         (["dataset", "--backbone", "resnet-9000"], "resnet-9000"),

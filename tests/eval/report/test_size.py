@@ -18,10 +18,11 @@ from nearid_search.trainer.datasets.image_sources import FileImage
 SOURCES = [f"source-{number}" for number in range(16)]
 
 
-def test_five_hundred_identities_with_a_category_each_stay_below_five_megabytes(tmp_path: Path) -> None:
+def many_identities(folder: Path, count: int) -> EmbeddedSplit:
+    """Identities with two views and up to 16 distractors each, in a category of their own, under random embeddings."""
     rng = np.random.default_rng(0)
     identities, row = {}, 0
-    for number in range(500):
+    for number in range(count):
         views = []
         for _ in range(2):
             views.append((row, {source: row + 1 + place for place, source in enumerate(SOURCES[:: 1 + number % 4])}))
@@ -30,22 +31,24 @@ def test_five_hundred_identities_with_a_category_each_stay_below_five_megabytes(
     # Noise, which JPEG cannot make small: no picture of this size takes more.
     pictures = []
     for number in range(40):
-        path = tmp_path / f"{number}.png"
+        path = folder / f"{number}.png"
         Image.fromarray(rng.integers(0, 256, (192, 192, 3), dtype=np.uint8)).save(path)
         pictures.append(Picture(FileImage(path)))
-    placed = place(identities, categories={name: f"category of {name}" for name in identities})
-    nothing = place({})
-    embedded = EmbeddedSplit(
+    return EmbeddedSplit(
         name="test",
-        placed=placed,
-        masked=nothing,
-        unmasked=nothing,
+        placed=place(identities, categories={name: f"category of {name}" for name in identities}),
+        masked=place({}),
+        unmasked=place({}),
         fillers=np.zeros(0, np.int64),
         pictures=tuple(pictures[number % 40] for number in range(row)),
         keys=tuple(str(number) for number in range(row)),
         embeddings={name: unit_rows(rng.standard_normal((row, 8))) for name in ("head", "frozen")},
         dropped=Dropped(failures=tuple(Failure(f"{number}.png" * 9, "no picture") for number in range(5_000))),
     )
+
+
+def test_five_hundred_identities_with_a_category_each_stay_below_five_megabytes(tmp_path: Path) -> None:
+    embedded = many_identities(tmp_path, 500)
     options = EvalOptions(resamples=5)
     report = EvalReport(
         dataset="set",
