@@ -59,12 +59,14 @@ class FitResult:
         steps: optimiser steps of the whole run, those before a resume included.
         best_step: step whose head was kept.
         best: its validation scores.
+        frozen: those of the frozen features.
         alarms: what collapsed on the way, one line each.
     """
 
     steps: int
     best_step: int
     best: ValidationScores
+    frozen: ValidationScores
     alarms: tuple[str, ...]
 
 
@@ -138,7 +140,7 @@ class HeadFit:
         Raises:
             TrainingError: if the loss is no number, or the checkpoint cannot be written or does not fit.
         """
-        frozen = frozen_embeddings(self._store, self._val_rows)
+        frozen = validate(self._val, frozen_embeddings(self._store, self._val_rows))
         state = self._resume()
         self._mine()
         with RunLog(self._out, step=state["step"], tensorboard=self._config.tensorboard) as log:
@@ -147,7 +149,7 @@ class HeadFit:
                 entry: dict[str, Any] = dict(terms)
                 scores = None
                 if (step + 1) % self._config.validate_every == 0 or step + 1 == self.total_steps:
-                    scores = validate(self._val, self._embed(self._val_rows), frozen)
+                    scores = validate(self._val, self._embed(self._val_rows))
                     self._mine()
                     entry |= scores.as_dict() | ({"alarm": scores.alarm} if scores.alarm else {})
                     self._keep_if_better(state, step + 1, scores)
@@ -157,9 +159,8 @@ class HeadFit:
                     save_checkpoint(self._out / CHECKPOINT_NAME, self._head, self._optimiser, state)
                 if on_step is not None:
                     on_step(StepReport(step + 1, self.total_steps, terms["loss"], scores))
-        return FitResult(
-            self.total_steps, state["best_step"], ValidationScores.from_dict(state["best"]), tuple(state["alarms"])
-        )
+        best = ValidationScores.from_dict(state["best"])
+        return FitResult(self.total_steps, state["best_step"], best, frozen, tuple(state["alarms"]))
 
     def step(self, step: int) -> dict[str, float]:
         """Do one optimiser step; the same step always gives the same figures.

@@ -69,6 +69,7 @@ class TrainReport:
         steps: optimiser steps.
         best_step: the step whose head was kept.
         scores: its validation scores.
+        frozen: those of the frozen features, each scale's tokens averaged.
         seconds: wall-clock time of this run.
         warnings: about the dataset, and what collapsed on the way.
         failures: images that could not be read.
@@ -82,13 +83,19 @@ class TrainReport:
     steps: int
     best_step: int
     scores: ValidationScores
+    frozen: ValidationScores
     seconds: float
     warnings: tuple[str, ...]
     failures: tuple[Failure, ...] = field(default=())
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report with the stable keys of ``train --json``."""
-        return {**asdict(self), "scores": self.scores.as_dict(), "seconds": round(self.seconds, 3)}
+        return {
+            **asdict(self),
+            "scores": self.scores.as_dict(),
+            "frozen": self.frozen.as_dict(),
+            "seconds": round(self.seconds, 3),
+        }
 
 
 def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainReport:
@@ -156,6 +163,7 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
         steps=result.steps,
         best_step=result.best_step,
         scores=result.best,
+        frozen=result.frozen,
         seconds=time.perf_counter() - started,
         warnings=(*warnings, *result.alarms),
         failures=tuple(failures),

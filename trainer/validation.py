@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,10 @@ from nearid_search.eval.ranks import relevant_ranks
 from nearid_search.similarity import Embeddings, pair_scores
 from nearid_search.trainer.dataset_rows import SampleRows
 
-COLLAPSED_BELOW = 0.1  # rank correlation with the frozen features
+COLLAPSED_BELOW = 0.55  # of the grading; 0.5 is no grading at all
 SPREAD_BELOW = 0.01  # standard deviation of scores between different things
-_MAX_ANCHORS = 256  # things whose pairs are graded
+_MAX_ANCHORS = 256  # things whose scores are graded
+_SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +29,9 @@ class ValidationScores:
         ssr: share of (identity, distractor source) samples all of whose margins are won.
         pa: share of margins won.
         rank1: share of views whose nearest image, among all other views and every distractor, is of their identity.
-        grading: rank correlation between the head's scores and the frozen features' over pairs of different things.
-        spread: standard deviation of the head's scores over those pairs.
+        grading: probability that a view scores higher with a distractor of its identity, on another view's background,
+            than with some other thing: near-identity is to stay between identity and anything else.
+        spread: standard deviation of the scores between different things.
         n_samples: samples that ``ssr`` counts.
         n_queries: views that ``rank1`` counts.
     """
@@ -54,8 +56,8 @@ class ValidationScores:
             return f"all things look alike to the head (spread of scores {self.spread:.4f}): lower the learning rate"
         if self.grading < COLLAPSED_BELOW:
             return (
-                f"graded similarity is lost (rank correlation {self.grading:.2f} with the frozen features): "
-                "raise loss.alpha"
+                f"graded similarity is lost (a near-identity distractor scores above some other thing with "
+                f"probability {self.grading:.2f}): raise loss.alpha"
             )
         return ""
 
@@ -70,23 +72,22 @@ class ValidationScores:
         return cls(**filled)
 
 
-def validate(samples: Sequence[SampleRows], embeddings: Embeddings, frozen: Embeddings) -> ValidationScores:
+def validate(samples: Sequence[SampleRows], embeddings: Embeddings) -> ValidationScores:
     """Score embeddings on the samples of a split.
 
     Args:
         samples: with rows that point into ``embeddings``.
-        embeddings: (R, D) float32 unit rows of the head.
-        frozen: (R, F) float32 unit rows of the frozen features.
+        embeddings: (R, D) float32 unit rows.
     """
     margins = score_margins(pair_margins(samples, embeddings).margins)
     hits = _rank1_hits(samples, embeddings)
-    anchors = [sample.views[0].view for sample in samples if sample.views][:_MAX_ANCHORS]
-    scores, graded = _scores_between(anchors, embeddings), _scores_between(anchors, frozen)
+    anchors = [sample for sample in samples if sample.views][:_MAX_ANCHORS]
+    scores = _scores_between([sample.views[0].view for sample in anchors], embeddings)
     return ValidationScores(
         ssr=margins.ssr,
         pa=margins.pa,
         rank1=float(hits.mean()) if len(hits) else float("nan"),
-        grading=_rank_correlation(scores, graded),
+        grading=_grading(anchors, embeddings),
         spread=float(scores.std()) if len(scores) else float("nan"),
         n_samples=margins.n_samples,
         n_queries=len(hits),
@@ -112,9 +113,16 @@ def _rank1_hits(samples: Sequence[SampleRows], embeddings: Embeddings) -> NDArra
     return recall_at_k(ranks, 1)
 
 
-def _rank_correlation(left: NDArray[np.float32], right: NDArray[np.float32]) -> float:
-    """Spearman's, without a correction for ties; NaN for fewer than two pairs."""
-    if len(left) < 2:
-        return float("nan")
-    left_ranks, right_ranks = (np.argsort(np.argsort(values, kind="stable")) for values in (left, right))
-    return float(np.corrcoef(left_ranks, right_ranks)[0, 1])
+def _grading(anchors: Sequence[SampleRows], embeddings: Embeddings) -> float:
+    """Compare a view's distractors with first views of other things; NaN where there is nothing to compare."""
+    firsts = np.array([sample.views[0].view for sample in anchors], np.int64)
+    shares = []
+    for number, sample in enumerate(anchors):
+        # Those of the other views: on the view's own background a distractor would score high for the background.
+        near = [row for view in sample.views[1:] for row in view.distractors.values()]
+        others = np.sort(pair_scores(embeddings[firsts[number]], embeddings[np.delete(firsts, number)]))
+        if near and len(others):
+            scores = pair_scores(embeddings[firsts[number]], embeddings[near])
+            above, not_below = (np.searchsorted(others, scores, side=side) for side in _SIDES)
+            shares.append(float((above + not_below).mean()) / (2 * len(others)))  # a tie counts half
+    return float(np.mean(shares)) if shares else float("nan")

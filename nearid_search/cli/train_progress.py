@@ -76,14 +76,15 @@ def print_train_report(report: TrainReport, *, json: bool) -> None:
     if json:
         print_json(report.as_dict())
         return
-    scores = report.scores
+    scores, frozen = report.scores, report.frozen
     for failure in report.failures:
         note(f"left out {failure.path}: {failure.error}")
     Console(soft_wrap=True).print(
         Text(
             f"head {report.head} in {report.out}: best after step {report.best_step} of {report.steps}; "
             f"val SSR {scores.ssr:.3f}, PA {scores.pa:.3f} (n = {scores.n_samples}), "
-            f"rank-1 {scores.rank1:.3f} (n = {scores.n_queries}); {report.seconds:.1f} s\n"
+            f"rank-1 {scores.rank1:.3f} (n = {scores.n_queries}); "
+            f"frozen: SSR {frozen.ssr:.3f}, PA {frozen.pa:.3f}, rank-1 {frozen.rank1:.3f}; {report.seconds:.1f} s\n"
             f"use it with: nearid-search index ./catalog --head {report.out} --rebuild"
         )
     )

@@ -63,18 +63,40 @@ def test_rank1_is_over_all_views_and_distractors(seed: int) -> None:
         for view in sample.views if len(sample.views) > 1 else ():
             alike = {row: float(embeddings[row] @ embeddings[view.view]) for row in owner if row != view.view}
             hits.append(owner[max(alike, key=lambda row: alike[row])] == sample.identity)
-    scores = validate(samples, embeddings, embeddings)
+    scores = validate(samples, embeddings)
     assert scores.n_queries == len(hits)
     assert scores.rank1 == pytest.approx(np.mean(hits))
 
 
-def test_the_same_order_of_pairs_is_graded_in_full_and_the_reverse_not_at_all() -> None:
-    samples = [SampleRows(str(row), (ViewRows(row, {}),)) for row in range(5)]
-    angles = np.array([0.0, 0.1, 0.3, 0.7, 1.5])
+@pytest.mark.parametrize("seed", range(6), ids=lambda seed: f"seed={seed}")
+def test_grading_is_how_often_a_distractor_elsewhere_beats_another_thing(seed: int) -> None:
+    samples, embeddings = random_samples(seed, count=6)
+    shares = []
+    for sample in samples:
+        wins = [
+            1.0 if near > far else 0.5 if near == far else 0.0
+            for view in sample.views[1:]
+            for row in view.distractors.values()
+            for other in samples
+            if other is not sample
+            for near, far in [(embeddings[[row, other.views[0].view]] @ embeddings[sample.views[0].view]).tolist()]
+        ]
+        if wins:
+            shares.append(sum(wins) / len(wins))
+    assert validate(samples, embeddings).grading == pytest.approx(np.mean(shares))
+
+
+@pytest.mark.parametrize(("distractor_angle", "grading"), [(0.3, 1.0), (2.0, 0.0), (1.0, 0.5)])
+def test_grading_is_full_between_identity_and_others_and_nothing_beyond(
+    distractor_angle: float, grading: float
+) -> None:
+    angles = [0.0, 0.1, distractor_angle, 1.0]
     embeddings = unit_rows(np.stack([np.cos(angles), np.sin(angles)], axis=1))
-    assert validate(samples, embeddings, embeddings).grading == pytest.approx(1)
-    scores = validate(samples, embeddings, embeddings[[4, 0, 3, 1, 2]])
-    assert scores.grading < 0.5
+    samples = [
+        SampleRows("thing", (ViewRows(0, {}), ViewRows(1, {"other": 2}))),
+        SampleRows("another", (ViewRows(3, {}),)),
+    ]
+    assert validate(samples, embeddings).grading == grading
 
 
 def test_alarms_name_what_happened() -> None:
@@ -87,7 +109,7 @@ def test_alarms_name_what_happened() -> None:
 
 def test_nothing_to_count_is_null_in_json_and_ranks_last() -> None:
     samples, embeddings = [SampleRows("one", (ViewRows(0, {}),))], unit_rows(np.ones((1, 3)))
-    scores = validate(samples, embeddings, embeddings)
+    scores = validate(samples, embeddings)
     assert scores.as_dict()["ssr"] is None
     assert np.isnan(ValidationScores.from_dict(scores.as_dict()).ssr)
     assert scores.rank == (-1, -1, -1)
