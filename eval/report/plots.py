@@ -110,7 +110,7 @@ def _margin_axis(margins: Numbers) -> tuple[Axis, float]:
     size = 10.0 ** math.floor(math.log10(rough))
     width = next(step * size for step in (1, 2, 5, 10) if step * size >= rough)
     # One empty bin on either side closes the outlines.
-    first, last = math.floor(low / width) - 1, math.ceil(high / width) + 1
+    first, last = math.ceil(low / width) - 2, math.ceil(high / width) + 1
     stride = next(step for step in (5, 10, 20, 50) if (last - first) / step <= 7)
     numbers = [number for number in range(first, last + 1) if number % stride == 0]
     ticks = tuple((number * width, f"{number * width:+.3g}" if number else "0") for number in numbers)
