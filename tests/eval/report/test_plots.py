@@ -6,6 +6,7 @@ from made_reports import made_report
 from placed_samples import at_angles, place, random_split
 
 from nearid_search.eval.eval_report import EvalReport
+from nearid_search.eval.metrics import fnir_at_fpir
 from nearid_search.eval.report.plots import margin_charts, open_set_charts, recall_chart
 from nearid_search.similarity import unit_rows
 
@@ -77,3 +78,12 @@ def test_the_open_set_figures_lie_on_the_curves(report: EvalReport, number: int)
         last = np.flatnonzero(line.x <= mark.x)[-1]
         assert line.y[last] == pytest.approx(mark.y)
         assert (np.diff(line.x) >= 0).all()
+
+
+def test_between_its_points_the_curve_is_what_the_metric_gives_at_that_rate(report: EvalReport) -> None:
+    trials = report.readouts["head"].open_set.trials
+    own, strange = trials.scores[trials.mated], trials.scores[~trials.mated]
+    (line,) = (line for line in open_set_charts(report)[1].lines if line.series == "head")
+    for rate in np.linspace(0.003, 1, 40):
+        expected = fnir_at_fpir(own, trials.right[trials.mated], strange, float(rate))
+        assert line.y[np.flatnonzero(line.x <= rate)[-1]] == pytest.approx(expected.value)
