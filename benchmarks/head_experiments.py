@@ -24,7 +24,7 @@ from record import RESULTS, describe_machine
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.errors import WeightsError
 from nearid_search.eval.eval_report import EvalReport
-from nearid_search.eval.evaluate import evaluate
+from nearid_search.eval.evaluate import EvalOptions, evaluate
 from nearid_search.head_file import LoadedHead, load_head
 from nearid_search.trainer.config import TrainConfig
 from nearid_search.trainer.datasets import Dataset, open_dataset
@@ -69,11 +69,8 @@ def _do(
 
 def _judge(dataset: Dataset, split: str, head: Path, first: Path | None) -> EvalReport:
     encoder = IdentityEncoder.open(head=head, device="cpu")
-    # What masking is worth is another question, and asking it would double the time.
-    bare = tuple(
-        replace(sample, views=tuple(replace(view, mask=None) for view in sample.views)) for sample in dataset.samples
-    )
-    return evaluate(replace(dataset, samples=bare), encoder, split=split, compare=_comparable(first, encoder))
+    options = EvalOptions(masked=False)  # what masking is worth is another question
+    return evaluate(dataset, encoder, split=split, compare=_comparable(first, encoder), options=options)
 
 
 def _comparable(first: Path | None, encoder: IdentityEncoder) -> LoadedHead | None:

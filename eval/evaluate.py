@@ -6,7 +6,7 @@ import hashlib
 import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +45,7 @@ class EvalOptions:
         resamples: of every interval and paired test, at least 1.
         folds: parts of the identities of which one is held out in the open-set protocol, at least 2.
         backend: index that is compared with exact search.
+        masked: judge pictures without background, too, where a view has a mask; it doubles the pictures to embed.
         batch_size: pictures a backbone call; changes memory and speed, never a figure.
 
     Raises:
@@ -55,6 +56,7 @@ class EvalOptions:
     resamples: int = RESAMPLES
     folds: int = FOLDS
     backend: str = "auto"
+    masked: bool = True
     batch_size: int = 8
 
     def __post_init__(self) -> None:
@@ -127,6 +129,8 @@ def evaluate(
         found = ", ".join(sorted({sample.split for sample in dataset.samples})) or "none"
         raise DatasetError(f"{dataset.path} has no {split} split (it has {found}): name another with --split")
     check_identities(dataset)
+    if not options.masked:
+        samples = tuple(map(_without_masks, samples))
     others = list(fillers)
     warnings = _tell_plan(dataset, samples, others, readouts, listener)
     embedded = embed_split(
@@ -169,6 +173,10 @@ def find_fillers(folder: Path) -> list[ImageSource]:
     if not found:
         raise DatasetError(f"{folder} holds no pictures: expected files ending in {', '.join(sorted(IMAGE_SUFFIXES))}")
     return [FileImage(path) for path in found]
+
+
+def _without_masks(sample: Sample) -> Sample:
+    return replace(sample, views=tuple(replace(view, mask=None) for view in sample.views))
 
 
 def _tell_plan(

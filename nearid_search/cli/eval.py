@@ -24,6 +24,9 @@ def evaluate(
     ] = None,
     device: DeviceOption = "auto",
     seed: Annotated[int, typer.Option(help="Of folds, fillers and every interval.")] = 0,
+    masked: Annotated[
+        bool, typer.Option("--masked/--no-masked", help="Judge without background, too, where there are masks.")
+    ] = True,
     html: Annotated[
         Path | None, typer.Option(help="Write figures, plots and worst failures into one HTML file.")
     ] = None,
@@ -45,6 +48,7 @@ def evaluate(
     require_new_file(html, force=force)
     given = {"split": split, "head": head, "backbone": backbone, "compare": compare, "fillers": fillers, "seed": seed}
     options = [text for name, value in given.items() if value is not None for text in (f"--{name}", str(value))]
+    options += [] if masked else ["--no-masked"]
     opened, others = open_dataset(dataset), [] if fillers is None else find_fillers(fillers)
     encoder = IdentityEncoder.open(backbone, device=device, head=head)
     fingerprint = encoder.backbone.spec.weights_fingerprint
@@ -56,7 +60,7 @@ def evaluate(
             split=split,
             compare=other,
             fillers=others,
-            options=EvalOptions(seed=seed),
+            options=EvalOptions(seed=seed, masked=masked),
             command=shlex.join(["nearid-search", "eval", str(dataset), *options]),
             listener=progress.listener,
         )

@@ -128,6 +128,16 @@ def test_a_second_head_is_tested_on_the_same_samples(
     assert other.as_dict()["other_head"]["fingerprint"].endswith(second.fingerprint)
 
 
+def test_masks_are_left_alone_on_request(folder: Path, with_head: IdentityEncoder, report: EvalReport) -> None:
+    options = EvalOptions(resamples=20, masked=False)
+    notes: list[str] = []
+    bare = evaluate(open_dataset(folder), with_head, options=options, listener=EvalListener(on_note=notes.append))
+    assert "without background" not in notes[0]
+    assert bare.readouts["head"].masked is None
+    assert bare.readouts["head"].figures["ssr"].value == report.readouts["head"].figures["ssr"].value
+    assert not any("mask" in row.name for row in bare.baselines)
+
+
 def test_without_distractors_ssr_is_refused_and_recall_given(tmp_path: Path, encoder: IdentityEncoder) -> None:
     bare = write_folder(tmp_path, [image for image in IMAGES if image.role == "positive"])
     frozen = evaluate(open_dataset(bare), encoder, options=QUICK).as_dict()["frozen"]
