@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,14 +17,15 @@ from identity_renderer.records import FAILED, RECORDS
 
 PACKAGES = ("numpy", "pillow", "PyOpenGL", "mvtb-data", "scikit-image", "pyarrow")
 _TEXTS = ("path", "identity", "view", "role", "source", "split", "category", "collection", "mesh", "other")
-_NUMBERS = ("yaw", "elevation", "light", "fill", "visible_share", "changed_share", "oracle")
+_ANGLES = {"yaw": "yaw", "elevation": "elevation", "light": "light_azimuth"}
+_NUMBERS = (*_ANGLES.values(), "fill", "visible_share", "changed_share", "oracle")
 SCHEMA = pa.schema(
     [(name, pa.string()) for name in _TEXTS]
     + [("look", pa.int32()), ("licence", pa.string()), ("creator", pa.string())]
     + [(name, pa.float32()) for name in _NUMBERS]
     + [("background", pa.string()), ("occluded", pa.bool_()), ("sha256", pa.string())]
 )
-"""Angles in radians; ``other`` is the mesh a distractor shows, ``oracle`` 1 minus the changed part's share."""
+"""Angles in degrees; ``other`` is the mesh a distractor shows, ``oracle`` 1 minus the changed part's share."""
 
 
 def versions() -> dict[str, str]:
@@ -45,7 +47,7 @@ def write_manifest(out: Path, facts: Mapping[str, object]) -> Counter[str]:
     drops: Counter[str] = Counter()
     for path in sorted((out / RECORDS).glob("*.json")):
         record = json.loads(path.read_text())
-        rows += record["rows"]
+        rows += map(_with_degrees, record["rows"])
         drops.update(record["drops"])
     rows.sort(key=lambda row: str(row["path"]))
     partial = out / ".manifest.partial"
@@ -64,6 +66,13 @@ def write_manifest(out: Path, facts: Mapping[str, object]) -> Counter[str]:
     }
     (out / "manifest.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
     return counts
+
+
+def _with_degrees(row: Mapping[str, object]) -> dict[str, object]:
+    """Return a record's row with its angles, which are in radians, as the manifest has them."""
+    rest = {name: value for name, value in row.items() if name not in _ANGLES}
+    angles = {_ANGLES[name]: math.degrees(float(str(value))) for name, value in row.items() if name in _ANGLES}
+    return rest | angles
 
 
 def _credits(rows: list[dict[str, object]]) -> list[dict[str, object]]:

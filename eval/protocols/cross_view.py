@@ -15,7 +15,7 @@ from nearid_search.eval.protocols.gallery import NearestOthers
 from nearid_search.similarity import Embeddings, row_scores
 
 CIRCULAR = ("azimuth", "yaw")
-"""Columns in degrees whose difference is the shorter way round."""
+"""How names of columns in degrees end whose difference is the shorter way round."""
 _NUM_BINS = 4
 
 
@@ -107,7 +107,7 @@ def _ordered_pairs(placed: PlacedSamples) -> tuple[NDArray[np.int64], NDArray[np
 
 def _differences(column: str, one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
     difference = np.abs(one - other)
-    if column.lower() in CIRCULAR:
+    if column.lower().endswith(CIRCULAR):
         difference = difference % 360
         difference = np.minimum(difference, 360 - difference)
     return difference

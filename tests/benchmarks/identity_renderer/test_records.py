@@ -19,7 +19,7 @@ def row(path: str, view: str, role: str, source: str = "", **facts: object) -> d
 
 def test_manifest_is_one_that_the_trainer_reads(tmp_path: Path) -> None:
     rows = [
-        row("test/kettle-0/1/positive.jpg", "1", "positive", yaw=0.5),
+        row("test/kettle-0/1/positive.jpg", "1", "positive", yaw=0.5, light=-1.0),
         row("test/kettle-0/1/mask.png", "1", "mask"),
         row("test/kettle-0/1/distractor-part.jpg", "1", "distractor", "part", oracle=0.8, changed_share=0.2),
     ]
@@ -33,6 +33,8 @@ def test_manifest_is_one_that_the_trainer_reads(tmp_path: Path) -> None:
 
     (sample,) = read_manifest(tmp_path / "manifest.parquet").samples
     assert (sample.identity, sample.split, sample.views[0].number) == ("kettle-0", "test", 1)
+    assert sample.category == "kettle"
+    assert dict(sample.views[0].attributes) == pytest.approx({"look": 0, "yaw": 28.6479, "light_azimuth": -57.2958})
     assert sample.views[0].mask is not None
     assert set(sample.views[0].distractors) == {"part"}
     assert counts == {"test positive": 1, "test mask": 1, "test part": 1}
