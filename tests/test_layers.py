@@ -56,6 +56,7 @@ LAYERS = (
 )
 RANKS = {name: len(LAYERS) - number for number, names in enumerate(LAYERS) for name in names}
 HEAVY = {
+    "cv2",
     "torch",
     "torchvision",
     "timm",

@@ -13,7 +13,8 @@ import nearid_search
 
 ROOT = Path(__file__).parents[1]
 PACKAGE_DIR = Path(nearid_search.__file__).parent
-HEAVY = {"torch", "torchvision", "timm", "open_clip", "faiss", "lancedb", "lance", "pyarrow", "onnx", "onnxruntime"}
+HEAVY = {"cv2", "torch", "torchvision", "timm", "open_clip", "faiss", "lancedb", "lance", "pyarrow"}
+HEAVY |= {"onnx", "onnxruntime"}
 BARE = {"indexer", "trainer", "eval"}
 
 

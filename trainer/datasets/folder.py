@@ -5,7 +5,7 @@ dataset/<split>/<identity>/<view>/distractor-<source>.jpg    another identity, o
 dataset/<split>/<identity>/<view>/mask.png                   object white, optional
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from nearid_search.images import IMAGE_SUFFIXES
@@ -16,6 +16,7 @@ from nearid_search.trainer.datasets.problems import first_few
 from nearid_search.trainer.datasets.records import SPLITS, Dataset, Role
 
 _DISTRACTOR = "distractor-"
+_NOTES = {"manifest.json", "preview.png"}  # what `nearid-search distractors` leaves beside the splits
 
 
 def read_folder(path: Path) -> Dataset:
@@ -45,7 +46,7 @@ def read_folder(path: Path) -> Dataset:
 
 
 def _find_entries(path: Path, unknown: list[str]) -> Iterator[Entry]:
-    for split in _folders(path, unknown):
+    for split in _folders(path, unknown, passed_over=_NOTES):
         if split.name not in SPLITS:
             unknown.append(f"{split}/")
             continue
@@ -74,11 +75,11 @@ def _role(file: Path) -> tuple[Role | None, str]:
     return ("distractor", source) if source and source != file.stem else (None, "")
 
 
-def _folders(folder: Path, unknown: list[str]) -> list[Path]:
+def _folders(folder: Path, unknown: list[str], *, passed_over: Collection[str] = ()) -> list[Path]:
     folders = []
     for entry in list_folder(folder):
         if entry.is_dir():
             folders.append(entry)
-        else:
+        elif entry.name not in passed_over:
             unknown.append(str(entry))
     return folders
