@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from nearid_search import __version__
-from nearid_search.cli import agreement, gallery, index, models, query, score_pairs, train
+from nearid_search.cli import agreement, distractors, gallery, index, models, query, score_pairs, train
 from nearid_search.cli import eval as evaluation
 from nearid_search.errors import NearIDError
 
@@ -28,6 +28,7 @@ app.command("index")(index.index)
 app.command("query")(query.query)
 app.command("train")(train.train)
 app.command("eval")(evaluation.evaluate)
+app.command("distractors")(distractors.distractors)
 app.command("agreement")(agreement.agreement)
 app.command("score-pairs")(score_pairs.score_pairs)
 app.add_typer(models.app, name="models")
