@@ -29,7 +29,7 @@ from nearid_search.eval.ranks import relevant_ranks
 
 DIM = 256
 VIEWS = 10
-NOISE = 0.9  # of a view, relative to what makes its identity
+NOISE = 1.6  # of a view, relative to what makes its identity
 BLOCK = 65_536  # rows written or multiplied at once
 
 
