@@ -16,7 +16,7 @@ from record import load_average, write_result
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.eval.eval_report import ReadoutReport
 from nearid_search.eval.evaluate import EvalOptions, evaluate
-from nearid_search.eval.intervals import PairedDifference, paired_difference
+from nearid_search.eval.paired import PairedDifference, paired_difference
 from nearid_search.eval.protocols.pairs import sample_values
 from nearid_search.trainer.datasets import open_dataset
 

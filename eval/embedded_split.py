@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import combinations, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +72,13 @@ class PlacedSamples:
     def view_codes(self) -> NDArray[np.int64]:
         """(V,) number in ``samples`` of the identity of every view."""
         return np.repeat(np.arange(len(self.rows), dtype=np.int64), [len(sample.views) for sample in self.rows])
+
+    @cached_property
+    def view_pairs(self) -> NDArray[np.int64]:
+        """(P, 2) places in ``view_rows`` of every two views of one identity, the first before the second."""
+        ends = np.cumsum([0, *(len(sample.views) for sample in self.rows)])
+        pairs = [pair for start, end in pairwise(ends.tolist()) for pair in combinations(range(start, end), 2)]
+        return np.array(pairs, np.int64).reshape(-1, 2)
 
     @cached_property
     def distractor_rows(self) -> Rows:

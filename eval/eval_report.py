@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nearid_search.eval.embedded_split import EmbeddedSplit
-from nearid_search.eval.intervals import Interval, PairedDifference
+from nearid_search.eval.intervals import Interval
+from nearid_search.eval.paired import PairedDifference
 from nearid_search.eval.protocols.ann_gap import AnnGapResult
 from nearid_search.eval.protocols.cross_view import CrossViewResult
 from nearid_search.eval.protocols.gallery import GalleryResult, NearestOthers
 from nearid_search.eval.protocols.masked import MaskedResult
 from nearid_search.eval.protocols.open_set import OpenSetResult
 from nearid_search.eval.protocols.pairs import PairsResult
+from nearid_search.eval.protocols.verification import VerificationResult
 
 FORMAT_VERSION = 1
 BASELINE_FIGURES = ("ssr", "pa", "recall@1", "recall@5", "recall@10", "map")
@@ -30,6 +32,7 @@ class ReadoutReport:
         gallery_slices: figures of ``gallery`` by category.
         fillers: ``gallery`` diluted, by how much.
         nearest: what came nearest to each view.
+        verification: TAR.
         open_set: FNIR and DIR.
         cross_view: recall by difference, by column.
         masked: with and without background; None if no view has a mask.
@@ -42,6 +45,7 @@ class ReadoutReport:
     gallery_slices: dict[str, dict[str, Interval]]
     fillers: dict[str, GalleryResult]
     nearest: NearestOthers
+    verification: VerificationResult
     open_set: OpenSetResult
     cross_view: dict[str, CrossViewResult]
     masked: MaskedResult | None
@@ -52,7 +56,7 @@ class ReadoutReport:
         """The headline figures by name."""
         pooled = self.pairs.pooled
         pairs = {name: getattr(pooled, name) for name in ("ssr", "pa", "pa_reference", "ssr_mean")}
-        return {**pairs, **self.gallery.figures, **self.open_set.figures}
+        return {**pairs, **self.gallery.figures, **self.verification.figures, **self.open_set.figures}
 
     def as_dict(self) -> dict[str, Any]:
         """Return figures, slices and counts, JSON-ready."""
@@ -71,6 +75,7 @@ class ReadoutReport:
             "per_category": per_category,
             "per_views": {name: each.as_dict() for name, each in self.pairs.per_views.items()},
             "fillers": {name: each.as_dict() for name, each in self.fillers.items()},
+            "verification": self.verification.as_dict(),
             "open_set": self.open_set.as_dict(),
             "cross_view": {name: each.as_dict() for name, each in self.cross_view.items()},
             "masked": None if self.masked is None else self.masked.as_dict(),

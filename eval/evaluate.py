@@ -14,15 +14,17 @@ import numpy as np
 from nearid_search import __version__
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.errors import ConfigError, DatasetError
+from nearid_search.eval.comparisons import compare_readouts, make_baselines
 from nearid_search.eval.embedded_split import EmbeddedSplit, PlacedSamples, embed_split, pictures_of
-from nearid_search.eval.eval_report import BASELINE_FIGURES, Baseline, EvalReport, ReadoutReport
-from nearid_search.eval.intervals import RESAMPLES, PairedDifference, Sampling, paired_difference
+from nearid_search.eval.eval_report import EvalReport, ReadoutReport
+from nearid_search.eval.intervals import RESAMPLES, Sampling
 from nearid_search.eval.protocols.ann_gap import evaluate_ann_gap
 from nearid_search.eval.protocols.cross_view import evaluate_cross_view
-from nearid_search.eval.protocols.gallery import GalleryResult, evaluate_gallery, nearest_others, with_fillers
+from nearid_search.eval.protocols.gallery import evaluate_gallery, nearest_others, with_fillers
 from nearid_search.eval.protocols.masked import evaluate_masked
 from nearid_search.eval.protocols.open_set import FOLDS, evaluate_open_set
-from nearid_search.eval.protocols.pairs import PairsResult, evaluate_pairs, sample_values
+from nearid_search.eval.protocols.pairs import evaluate_pairs
+from nearid_search.eval.protocols.verification import evaluate_verification
 from nearid_search.eval.readouts import FROZEN, HEAD, MEAN, OTHER, Readouts
 from nearid_search.head_file import LoadedHead
 from nearid_search.images import IMAGE_SUFFIXES
@@ -153,8 +155,8 @@ def evaluate(
         encoder=encoder.fingerprint,
         data_sha256=_data_hash(embedded),
         readouts=reports,
-        baselines=_baselines(embedded, reports, options),
-        differences=_differences(reports, options),
+        baselines=make_baselines(embedded, reports, options.sampling),
+        differences=compare_readouts(reports, options.sampling),
         embedded=embedded,
         warnings=tuple(warnings),
         seconds=time.perf_counter() - started,
@@ -224,6 +226,7 @@ def judge_readout(embedded: EmbeddedSplit, name: str, fingerprint: str, options:
         },
         fillers=with_fillers(placed, embeddings, embedded.fillers, **options.sampling),
         nearest=nearest,
+        verification=evaluate_verification(placed, embeddings, **options.sampling),
         open_set=evaluate_open_set(placed, embeddings, folds=options.folds, **options.sampling),
         cross_view=evaluate_cross_view(placed, embeddings, nearest, **options.sampling),
         masked=evaluate_masked(embedded, embeddings, **options.sampling),
@@ -236,51 +239,6 @@ def _categories(placed: PlacedSamples) -> dict[str, list[int]]:
     for code, sample in enumerate(placed.samples):
         found.setdefault(sample.category or "unknown", []).append(code)
     return dict(sorted(found.items()))
-
-
-def _baselines(
-    embedded: EmbeddedSplit, reports: dict[str, ReadoutReport], options: EvalOptions
-) -> tuple[Baseline, ...]:
-    """Return the rows frozen, frozen + mask, mean token, head, head + mask and the other head, as far as they exist."""
-    mean = embedded.embeddings[MEAN]
-    found: list[tuple[str, PairsResult, GalleryResult]] = []
-    for name in (FROZEN, MEAN, HEAD, OTHER):
-        if name == MEAN:
-            pairs = evaluate_pairs(embedded.placed, mean, **options.sampling)
-            found.append((name, pairs, evaluate_gallery(embedded.placed, mean, **options.sampling)))
-        elif name in reports:
-            report = reports[name]
-            found.append((name, report.pairs, report.gallery))
-            if report.masked is not None and name != OTHER:
-                found.append((f"{name} + mask", report.masked.pairs, report.masked.gallery))
-    rows: list[Baseline] = []
-    for name, pairs, gallery in found:
-        every = {"ssr": pairs.pooled.ssr, "pa": pairs.pooled.pa, **gallery.figures}
-        figures = {figure: every[figure] for figure in BASELINE_FIGURES}
-        first = rows[0].figures if rows else figures
-        rows.append(Baseline(name=name, figures=figures, comparable=all(first[f].n == figures[f].n for f in figures)))
-    return tuple(rows)
-
-
-def _differences(reports: dict[str, ReadoutReport], options: EvalOptions) -> dict[str, dict[str, PairedDifference]]:
-    """Test the head against the frozen readout and against the other head."""
-    return {
-        f"head - {name}": _difference(reports[HEAD], reports[name], options)
-        for name in (FROZEN, OTHER)
-        if HEAD in reports and name in reports
-    }
-
-
-def _difference(first: ReadoutReport, second: ReadoutReport, options: EvalOptions) -> dict[str, PairedDifference]:
-    found = {}
-    one, other = sample_values(first.pairs.margins.margins), sample_values(second.pairs.margins.margins)
-    for name in ("ssr", "pa"):
-        (values, weights), (other_values, _) = one[name], other[name]
-        clusters = first.pairs.margins.samples
-        found[name] = paired_difference(values, other_values, clusters, weights=weights, **options.sampling)
-    for name, values in first.gallery.values.items():
-        found[name] = paired_difference(values, second.gallery.values[name], first.gallery.codes, **options.sampling)
-    return found
 
 
 def _versions() -> dict[str, str]:

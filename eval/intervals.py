@@ -1,4 +1,4 @@
-"""Confidence intervals and paired tests that resample whole identities.
+"""Confidence intervals that resample whole identities.
 
 Queries of one identity, and its margins against several distractors, are not independent: an interval that resamples
 them one by one is too narrow. So identities are resampled, each with everything that belongs to it (the cluster
@@ -64,28 +64,9 @@ class Interval:
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON-ready values, null for NaN; ``reason`` is there if it says something."""
-        figures = {name: _or_none(getattr(self, name)) for name in ("value", "low", "high")}
+        figures = {name: or_none(getattr(self, name)) for name in ("value", "low", "high")}
         reason = {"reason": self.reason} if self.reason else {}
         return {**figures, "n": self.n, "n_clusters": self.n_clusters, **reason}
-
-
-@dataclass(frozen=True, kw_only=True)
-class PairedDifference:
-    """How much better one encoder is than another on the same samples.
-
-    Attributes:
-        difference: figure of the first less that of the second, with its interval.
-        p_value: two-sided, of the difference being chance; NaN where there is no interval.
-        n_dropped: samples that only one of the two could be judged on; counted nowhere else.
-    """
-
-    difference: Interval
-    p_value: float
-    n_dropped: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the keys of the interval, ``p_value`` and ``n_dropped``, JSON-ready."""
-        return {**self.difference.as_dict(), "p_value": _or_none(self.p_value), "n_dropped": self.n_dropped}
 
 
 def bootstrap_interval(
@@ -121,7 +102,7 @@ def bootstrap_interval(
         >>> round(interval.value, 3), interval.low, interval.high
         (0.667, 0.0, 1.0)
     """
-    numerators, denominators, n = _cluster_sums(values, clusters, weights)
+    numerators, denominators, n = cluster_sums(values, clusters, weights)
     if n == 0:
         return Interval.none(_NOTHING)
     value = float(numerators.sum() / denominators.sum())
@@ -154,6 +135,31 @@ def bootstrap_statistic(
         ShapeError: if ``clusters`` is not one-dimensional.
         ValueError: if ``resamples`` is below 1.
     """
+    return resample_statistic(statistic, clusters, resamples=resamples, seed=seed)[0]
+
+
+def resample_statistic(
+    statistic: Callable[[NDArray[np.int64]], float],
+    clusters: Clusters,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> tuple[Interval, NDArray[np.float64]]:
+    """Return the interval of ``bootstrap_statistic``, and what it was taken from.
+
+    Args:
+        statistic: as in ``bootstrap_statistic``.
+        clusters: as in ``bootstrap_statistic``.
+        resamples: as in ``bootstrap_statistic``.
+        seed: of the resampling.
+
+    Returns:
+        The interval, and the statistic of each resample in which it exists.
+
+    Raises:
+        ShapeError: if ``clusters`` is not one-dimensional.
+        ValueError: if ``resamples`` is below 1.
+    """
     _check_resamples(resamples)
     if clusters.ndim != 1:
         raise ShapeError(f"clusters must be (N,), got {clusters.shape}")
@@ -162,7 +168,7 @@ def bootstrap_statistic(
     value = float(statistic(everything)) if len(clusters) else float("nan")
     counts: dict[str, Any] = {"n": len(clusters), "n_clusters": len(names)}
     if np.isnan(value) or len(names) < 2:
-        return Interval.none(_NOTHING if np.isnan(value) else _ONE_CLUSTER, value=value, **counts)
+        return Interval.none(_NOTHING if np.isnan(value) else _ONE_CLUSTER, value=value, **counts), np.zeros(0)
     members = np.split(np.argsort(codes, kind="stable"), np.cumsum(np.bincount(codes))[:-1])
     generator = np.random.default_rng(seed)
     drawn = np.array(
@@ -174,64 +180,27 @@ def bootstrap_statistic(
     present = drawn[~np.isnan(drawn)]
     if len(present) < 0.95 * resamples:
         reason = f"too few identities: the figure exists in {len(present):,} of {resamples:,} resamples"
-        return Interval.none(reason, value=value, **counts)
+        return Interval.none(reason, value=value, **counts), present
     low, high = _ends(present)
-    return Interval(value=value, low=low, high=high, **counts)
+    return Interval(value=value, low=low, high=high, **counts), present
 
 
-def paired_difference(
-    first: NDArray[np.floating],
-    second: NDArray[np.floating],
-    clusters: Clusters,
-    *,
-    weights: NDArray[np.floating] | None = None,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> PairedDifference:
-    """Test whether two encoders differ in a weighted mean over the same samples.
-
-    The interval is the bootstrap's of the differences. The p-value is a sign-flip permutation test's: were the two
-    encoders alike, swapping them on all samples of an identity would change nothing. It counts the observed difference
-    among the permuted ones, so it is never 0.
+def cluster_sums(
+    values: NDArray[np.floating], clusters: Clusters, weights: NDArray[np.floating] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+    """Add up what belongs to each cluster.
 
     Args:
-        first: (N,) float values of one encoder; NaN where there is none.
-        second: (N,) float values of the other on the same samples.
-        clusters: (N,) identity of each sample.
+        values: (N,) as in ``bootstrap_interval``.
+        clusters: (N,) what each value belongs to.
         weights: (N,) as in ``bootstrap_interval``.
-        resamples: bootstrap resamples and permutations, at least 1.
-        seed: of both.
 
     Returns:
-        The difference, first less second.
+        (C,) sums of weighted values, (C,) sums of weights, and how many values there are.
 
     Raises:
         ShapeError: as in ``bootstrap_interval``.
-        ValueError: if ``resamples`` is below 1.
     """
-    if first.shape != second.shape:
-        raise ShapeError(f"both encoders need values of the same samples, got {first.shape} and {second.shape}")
-    differences = first.astype(np.float64) - second
-    interval = bootstrap_interval(differences, clusters, weights=weights, resamples=resamples, seed=seed)
-    n_dropped = int((np.isnan(first) != np.isnan(second)).sum())
-    if interval.reason:
-        return PairedDifference(difference=interval, p_value=float("nan"), n_dropped=n_dropped)
-    numerators, _, _ = _cluster_sums(differences, clusters, weights)
-    sizes, counts = np.unique(np.abs(numerators), return_counts=True)
-    observed = abs(numerators.sum())
-    # Of m clusters with one size, those that keep their sign are binomial: no need to flip each on its own.
-    kept = np.random.default_rng(seed).binomial(counts, 0.5, size=(resamples, len(counts)))
-    permuted = np.abs((2 * kept - counts) @ sizes)
-    as_far = permuted >= observed - 1e-9 * np.abs(numerators).sum()
-    return PairedDifference(
-        difference=interval, p_value=float((1 + as_far.sum()) / (1 + resamples)), n_dropped=n_dropped
-    )
-
-
-def _cluster_sums(
-    values: NDArray[np.floating], clusters: Clusters, weights: NDArray[np.floating] | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
-    """Return each cluster's sum of weighted values and of weights, and how many values there are."""
     shares = np.ones(values.shape) if weights is None else weights
     if values.ndim != 1 or clusters.shape != values.shape or shares.shape != values.shape:
         raise ShapeError(
@@ -276,5 +245,6 @@ def _check_resamples(resamples: int) -> None:
         raise ValueError(f"resamples must be at least 1, got {resamples}")
 
 
-def _or_none(value: float) -> float | None:
+def or_none(value: float) -> float | None:
+    """Return a number as JSON has it: null for NaN."""
     return None if np.isnan(value) else value

@@ -11,11 +11,13 @@ from nearid_search.eval.metrics.open_set import (
     DetCurve,
     OperatingPoint,
     RocCurve,
+    allowed_impostors,
     det_curve,
     dir_at_far,
     fnir_at_fpir,
     roc_curve,
     tar_at_far,
+    unresolved,
 )
 from nearid_search.eval.metrics.part_level import PartLevelScores, metric_to_oracle
 from nearid_search.eval.metrics.ranked import (
@@ -37,6 +39,7 @@ __all__ = [
     "RelevantRanks",
     "ReliabilityCurve",
     "RocCurve",
+    "allowed_impostors",
     "average_precision",
     "det_curve",
     "dir_at_far",
@@ -53,4 +56,5 @@ __all__ = [
     "roc_curve",
     "score_margins",
     "tar_at_far",
+    "unresolved",
 ]

@@ -48,20 +48,18 @@ class OperatingPoint:
 
     @property
     def resolvable(self) -> bool:
-        """Whether the asked rate allows at least one impostor; else the figure stands at a rate of 0 instead."""
+        """Whether the asked rate allows at least one impostor; else the figure stands at a rate of 0 instead.
+
+        A figure at 0 is not the one asked for: a report gives null and ``unresolved`` in its place.
+        """
         return self.resolution <= self.asked
 
     @property
     def note(self) -> str:
         """What to say beside the figure; empty if it means what it says."""
-        if self.resolvable:
-            return ""
-        if not self.n_impostors:
-            return f"a rate of {self.asked:g} cannot be set without impostors"
-        return (
-            f"{self.n_impostors} impostors cannot resolve a rate of {self.asked:g}: measured with none accepted; "
-            f"at least {int(np.ceil(1 / self.asked))} are needed"
-        )
+        if self.resolvable or not self.n_impostors:
+            return unresolved(self.n_impostors, self.asked)
+        return f"{unresolved(self.n_impostors, self.asked)}; measured with none accepted"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,6 +90,45 @@ class DetCurve:
     thresholds: Rates
     false_positive_rate: Rates
     false_negative_rate: Rates
+
+
+def unresolved(n_impostors: int, rate: float) -> str:
+    """Say why impostors are too few to show a rate: it allows not even one of them.
+
+    Args:
+        n_impostors: how many there are.
+        rate: share of them that may be accepted, in (0, 1].
+
+    Returns:
+        The reason; empty if they are enough.
+
+    Example:
+        >>> unresolved(500, 0.001)
+        '500 impostors cannot show a rate of 0.001: it takes 1,000 or more'
+    """
+    if not n_impostors:
+        return f"a rate of {rate:g} cannot be set without impostors"
+    if allowed_impostors(n_impostors, rate):
+        return ""
+    return f"{n_impostors:,} impostors cannot show a rate of {rate:g}: it takes {np.ceil(1 / rate):,.0f} or more"
+
+
+def allowed_impostors(n_impostors: int, rate: float) -> int:
+    """Return the most impostors that may be accepted: the largest count whose share is at most ``rate``.
+
+    Args:
+        n_impostors: how many there are.
+        rate: in (0, 1].
+
+    Example:
+        >>> allowed_impostors(100, 0.29), int(100 * 0.29)
+        (29, 28)
+    """
+    # Counted as the achieved rate is, as a product is rounded.
+    count = min(n_impostors, int(rate * n_impostors) + 1)
+    while count and count / n_impostors > rate:
+        count -= 1
+    return count
 
 
 def fnir_at_fpir(
@@ -240,8 +277,7 @@ def _threshold(impostor: Scores, rate: float) -> float:
     """Return the smallest threshold above which at most ``rate`` of the scores lie."""
     if not len(impostor):
         return float("nan")
-    # Counted as the achieved rate is: rate * n would round 0.29 * 100 down to 28.
-    allowed = int(np.searchsorted(np.arange(len(impostor) + 1) / len(impostor), rate, side="right")) - 1
+    allowed = allowed_impostors(len(impostor), rate)
     if allowed == len(impostor):
         return float("-inf")
     place = len(impostor) - 1 - allowed

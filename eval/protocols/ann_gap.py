@@ -9,14 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.eval.embedded_split import PlacedSamples
-from nearid_search.eval.intervals import (
-    RESAMPLES,
-    Interval,
-    PairedDifference,
-    Sampling,
-    bootstrap_interval,
-    paired_difference,
-)
+from nearid_search.eval.intervals import RESAMPLES, Interval, Sampling, bootstrap_interval
+from nearid_search.eval.paired import PairedDifference, paired_difference
 from nearid_search.eval.protocols.gallery import index_of
 from nearid_search.indexer.backend import VectorBackend, make_backend
 from nearid_search.similarity import Embeddings, Rows
@@ -56,6 +50,8 @@ def evaluate_ann_gap(
     seed: int = 0,
 ) -> AnnGapResult:
     """Search the whole index with a backend and exactly.
+
+    Equal scores stand in the order of the index in both, so rank-1 can be above ``recall@1``, in which a tie loses.
 
     Args:
         placed: the identities.

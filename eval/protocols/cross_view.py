@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -79,7 +78,7 @@ def evaluate_cross_view(
         By name of the column; empty if the dataset has none. Columns in degrees that go round (``CIRCULAR``) differ by
         the shorter way, any other by subtraction.
     """
-    first, second = _ordered_pairs(placed)
+    first, second = np.concatenate([placed.view_pairs, placed.view_pairs[:, ::-1]]).T
     rows = placed.view_rows
     scores = row_scores(embeddings[rows[first]], embeddings[rows[second]])
     won = (scores > nearest.scores[first]).astype(np.float64)
@@ -92,17 +91,6 @@ def evaluate_cross_view(
         bins = _bin(differences[known], won[known], placed.view_codes[first[known]], resamples, seed)
         results[column] = CrossViewResult(bins, int((~known).sum()))
     return results
-
-
-def _ordered_pairs(placed: PlacedSamples) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the numbers of the two views of every ordered pair within an identity."""
-    pairs, start = [], 0
-    for sample in placed.rows:
-        for one, other in combinations(range(start, start + len(sample.views)), 2):
-            pairs += [(one, other), (other, one)]
-        start += len(sample.views)
-    table = np.array(pairs, np.int64).reshape(-1, 2)
-    return table[:, 0], table[:, 1]
 
 
 def _differences(column: str, one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:

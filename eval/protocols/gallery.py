@@ -211,21 +211,44 @@ def nearest_others(placed: PlacedSamples, embeddings: Embeddings, fillers: Rows 
         fillers: (F,) rows in the index, too.
     """
     index = index_of(placed, fillers)
-    queries, codes = placed.view_rows, placed.view_codes
-    # The query and all its identity's views may come first; the next hit is of another.
+    places, scores = best_wrong(embeddings[placed.view_rows], placed.view_codes, embeddings[index.rows], index.codes)
+    answers, answer_scores = best_own(placed, embeddings)
+    return NearestOthers(np.where(places >= 0, index.rows[places], -1), scores, answers, answer_scores)
+
+
+def best_wrong(
+    queries: Embeddings, codes: NDArray[np.int64], gallery: Embeddings, gallery_codes: NDArray[np.int64]
+) -> tuple[Rows, NDArray[np.float32]]:
+    """Find what comes nearest to each query without being of its identity.
+
+    Args:
+        queries: (Q, D) float32 unit rows.
+        codes: (Q,) identity of each.
+        gallery: (G, D) float32 unit rows, at least one.
+        gallery_codes: (G,) identity of each.
+
+    Returns:
+        (Q,) rows of the gallery, -1 if there is nothing else, and (Q,) scores, -inf if there is nothing else.
+    """
+    # All of the query's identity may come first; the next hit is of another.
     deepest = int(np.bincount(codes).max()) + 1
-    scores, places = top_k(embeddings[queries], embeddings[index.rows], k=deepest)
-    wrong = index.codes[places] != codes[:, None]
-    first, some = wrong.argmax(axis=1), wrong.any(axis=1)
-    everyone = np.arange(len(queries))
-    rows = np.where(some, index.rows[places[everyone, first]], -1)
-    answers, answer_scores = _best_own(placed, embeddings)
-    return NearestOthers(
-        rows, np.where(some, scores[everyone, first], -np.inf).astype(np.float32), answers, answer_scores
-    )
+    scores, places = top_k(queries, gallery, k=deepest)
+    wrong = gallery_codes[places] != codes[:, None]
+    some = wrong.any(axis=1)
+    first = (np.arange(len(queries)), wrong.argmax(axis=1))
+    return np.where(some, places[first], -1), np.where(some, scores[first], -np.inf).astype(np.float32)
 
 
-def _best_own(placed: PlacedSamples, embeddings: Embeddings) -> tuple[Rows, NDArray[np.float32]]:
+def best_own(placed: PlacedSamples, embeddings: Embeddings) -> tuple[Rows, NDArray[np.float32]]:
+    """Find the best other view of each view's identity.
+
+    Args:
+        placed: the identities.
+        embeddings: (R, D) float32 unit rows.
+
+    Returns:
+        (V,) embedding rows, -1 for lone views, and (V,) scores, NaN for lone views.
+    """
     answers = np.full(len(placed.view_rows), -1, np.int64)
     scores = np.full(len(answers), np.nan, np.float32)
     place = 0

@@ -3,21 +3,25 @@
 Identities are split into folds by the seed; each fold is held out of the gallery once. Searches of the views of
 enrolled identities are mated: the view itself is taken out, its identity's other views should come first. Searches of
 the views of held-out identities are impostors, and so are the near-identity distractors of enrolled identities. The
-trials of all folds are pooled, so one threshold serves all.
+trials of all folds are pooled, so one threshold serves all. A tie between right and wrong is wrong.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nearid_search.errors import ShapeError
 from nearid_search.eval.embedded_split import PlacedSamples
 from nearid_search.eval.intervals import RESAMPLES, Interval, bootstrap_statistic
-from nearid_search.eval.metrics import OperatingPoint, fnir_at_fpir
+from nearid_search.eval.metrics import OperatingPoint, fnir_at_fpir, unresolved
+from nearid_search.eval.paired import PairedDifference, paired_statistic
+from nearid_search.eval.protocols.gallery import best_own, best_wrong
 from nearid_search.similarity import Embeddings, Rows, top_k
 
 RATES = (0.01, 0.001)
@@ -31,7 +35,7 @@ class Trials:
     Attributes:
         scores: (T,) float64 of the first hit.
         mated: (T,) whether the thing asked for is in the gallery.
-        right: (T,) whether the first hit is of the identity asked for; never for impostors.
+        right: (T,) whether the first hit is of the identity asked for, none other scoring as high; never for impostors.
         near: (T,) whether the query is a near-identity distractor.
         codes: (T,) identity that the query belongs to; a distractor's is the one it was made for.
     """
@@ -119,7 +123,8 @@ def evaluate_open_set(
     order = np.random.default_rng(seed).permutation(len(placed.samples))
     parts = [part for part in np.array_split(order, folds) if len(part)]
     # With all identities in one part the gallery is empty.
-    found = [_search_fold(placed, embeddings, part) for part in parts] if len(parts) > 1 else []
+    _, answer_scores = best_own(placed, embeddings)
+    found = [_search_fold(placed, embeddings, answer_scores, part) for part in parts] if len(parts) > 1 else []
     trials = _join([trials for trials, _ in found])
     lone = np.bincount(placed.view_codes, minlength=len(placed.samples)) < 2
     figures: dict[str, Interval] = {}
@@ -141,21 +146,56 @@ def evaluate_open_set(
     )
 
 
-def _search_fold(placed: PlacedSamples, embeddings: Embeddings, held: NDArray[np.int64]) -> tuple[Trials, int]:
+def compare_open_set(
+    first: OpenSetResult, second: OpenSetResult, *, resamples: int = RESAMPLES, seed: int = 0
+) -> dict[str, PairedDifference]:
+    """Test whether two encoders differ in open set; every resample sets the threshold of each anew.
+
+    Args:
+        first: of one encoder.
+        second: of the other, on the same split with the same folds and seed.
+        resamples: of each interval.
+        seed: of each interval.
+
+    Returns:
+        By figure, first less second.
+
+    Raises:
+        ShapeError: if the two were not asked the same.
+    """
+    one, other = first.trials, second.trials
+    if not (np.array_equal(one.codes, other.codes) and np.array_equal(one.mated, other.mated)):
+        raise ShapeError("both encoders need trials of the same split, folds and seed")
+    found = {}
+    for rate in RATES:
+        figure = first.figures[f"fnir@fpir={rate}"]
+        fnir = PairedDifference(difference=Interval.none(figure.reason), p_value=float("nan"), n_dropped=0)
+        if not np.isnan(figure.value):
+            statistics = (partial(_fnir_of, trials, rate) for trials in (one, other))
+            fnir = paired_statistic(*statistics, one.codes, resamples=resamples, seed=seed)
+            fnir = replace(fnir, difference=replace(fnir.difference, n=figure.n))
+        gap = fnir.difference
+        found[f"fnir@fpir={rate}"] = fnir
+        opposite = replace(gap, value=0 - gap.value, low=0 - gap.high, high=0 - gap.low)  # no -0.0
+        found[f"dir@far={rate}"] = replace(fnir, difference=opposite)
+    return found
+
+
+def _search_fold(
+    placed: PlacedSamples, embeddings: Embeddings, answer_scores: NDArray[np.float32], held: NDArray[np.int64]
+) -> tuple[Trials, int]:
     """Search with one part of the identities held out; also count distractors that are no impostors."""
     rows, codes = placed.view_rows, placed.view_codes
     enrolled = ~np.isin(codes, held)
     gallery, gallery_codes = embeddings[rows[enrolled]], codes[enrolled]
-    scores, places = top_k(gallery, gallery, k=2)
-    own = np.arange(len(gallery))
-    other = np.where(places[:, 0] == own, places.shape[1] - 1, 0)
-    with_mate = np.bincount(gallery_codes)[gallery_codes] > 1
-    right = gallery_codes[places[own, other]] == gallery_codes
+    _, wrong = best_wrong(gallery, gallery_codes, gallery, gallery_codes)
+    with_mate = ~np.isnan(answer_scores[enrolled])
+    own, wrong = answer_scores[enrolled][with_mate], wrong[with_mate]
     mated = Trials(
-        scores[own, other][with_mate].astype(np.float64),
-        np.ones(int(with_mate.sum()), bool),
-        right[with_mate],
-        np.zeros(int(with_mate.sum()), bool),
+        np.maximum(own, wrong).astype(np.float64),
+        np.ones(len(own), bool),
+        own > wrong,
+        np.zeros(len(own), bool),
         gallery_codes[with_mate],
     )
     near, near_codes, n_shown = _near_impostors(placed, set(held.tolist()))
@@ -199,15 +239,15 @@ def _join(parts: list[Trials]) -> Trials:
 
 def _fnir(trials: Trials, rate: float, resamples: int, seed: int) -> Interval:
     n_impostors = int((~trials.mated).sum())
-    if not trials.mated.any() or not n_impostors:
-        return Interval.none(f"no {'impostor' if trials.mated.any() else 'mated'} search")
-    if n_impostors * rate < 1:
-        few = f"{n_impostors:,} impostor searches cannot show a rate of {rate:g}"
-        return Interval.none(f"{few}: it takes {1 / rate:,.0f} or more")
-    interval = bootstrap_statistic(
-        lambda rows: _point(trials, rate, rows).value, trials.codes, resamples=resamples, seed=seed
-    )
+    reason = unresolved(n_impostors, rate) if trials.mated.any() else "no mated search"
+    if reason:
+        return Interval.none(reason)
+    interval = bootstrap_statistic(partial(_fnir_of, trials, rate), trials.codes, resamples=resamples, seed=seed)
     return replace(interval, n=int(trials.mated.sum()))
+
+
+def _fnir_of(trials: Trials, rate: float, rows: NDArray[np.int64]) -> float:
+    return _point(trials, rate, rows).value
 
 
 def _point(trials: Trials, rate: float, rows: NDArray[np.int64]) -> OperatingPoint:

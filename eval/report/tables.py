@@ -24,6 +24,8 @@ TITLES = {
     "map": "mAP",
     "minp": "mINP",
     "r_precision": "R-precision",
+    "tar@far=0.01": "TAR at FAR 1 %",
+    "tar@far=0.001": "TAR at FAR 0.1 %",
     "fnir@fpir=0.01": "FNIR at FPIR 1 %",
     "fnir@fpir=0.001": "FNIR at FPIR 0.1 %",
     "dir@far=0.01": "DIR at FAR 1 %",
@@ -79,7 +81,7 @@ def headline_table(report: EvalReport) -> Table:
             found = differences.get(figure)
             cells += ["", ""] if found is None else [Difference(found.difference), _p_value(found.p_value)]
         rows.append((title, tuple(cells)))
-    notes = ["n of a difference in PA counts samples, each weighted by its margins"] if report.differences else []
+    notes = ["n of a difference in PA counts samples, each weighted by its trials"] if report.differences else []
     for name, differences in report.differences.items():
         if lost := max(each.n_dropped for each in differences.values()):
             notes.append(f"{name}: {lost:,} samples or queries that only one of the two has are in no difference")

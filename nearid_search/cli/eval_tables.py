@@ -14,9 +14,11 @@ from rich.text import Text
 from nearid_search.cli.render import note, print_json, print_whole
 from nearid_search.eval.eval_report import EvalReport
 from nearid_search.eval.evaluate import EvalListener
-from nearid_search.eval.intervals import Interval, PairedDifference
+from nearid_search.eval.intervals import Interval
+from nearid_search.eval.paired import PairedDifference
 
 _TITLES = {"ssr": "SSR", "pa": "PA", "recall@1": "R@1", "recall@5": "R@5", "recall@10": "R@10", "map": "mAP"}
+_TITLES |= {"tar@far=0.01": "TAR at FAR 1 %", "tar@far=0.001": "TAR at FAR 0.1 %"}
 _TITLES |= {"fnir@fpir=0.01": "FNIR at FPIR 1 %", "fnir@fpir=0.001": "FNIR at FPIR 0.1 %"}
 
 
@@ -70,6 +72,7 @@ def print_eval_report(report: EvalReport, *, json: bool) -> None:
     readouts = report.readouts.items()
     open_set = [(name, {key: value for key, value in each.figures.items() if "fnir" in key}) for name, each in readouts]
     _print_figures("open set, lower is better", open_set)
+    _print_figures("verification, higher is better", [(name, each.verification.figures) for name, each in readouts])
     sources = [
         (f"{source}, {name}", {"ssr": each.pairs.per_source[source].ssr, "pa": each.pairs.per_source[source].pa})
         for source in next(iter(report.readouts.values())).pairs.per_source

@@ -1,4 +1,4 @@
-"""Intervals and paired tests against exhaustive resampling, an outside library, and a distribution that is known."""
+"""Intervals against exhaustive resampling, an outside library, and a distribution that is known."""
 
 from itertools import product
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from nearid_search.errors import ShapeError
-from nearid_search.eval.intervals import bootstrap_interval, bootstrap_statistic, paired_difference
+from nearid_search.eval.intervals import bootstrap_interval, bootstrap_statistic
 
 Values = NDArray[np.float64]
 
@@ -128,45 +128,6 @@ def test_a_statistic_that_mostly_does_not_exist_gets_no_interval() -> None:
     assert "of 2,000 resamples" in interval.reason
 
 
-@pytest.mark.parametrize("seed", range(4), ids=lambda seed: f"seed={seed}")
-def test_the_paired_test_is_that_of_all_sign_flips(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    clusters = np.concatenate([np.arange(8), rng.integers(8, size=20)])
-    first, second = rng.integers(3, size=28).astype(float), rng.integers(2, size=28).astype(float)
-    sums = np.array([(first - second)[clusters == name].sum() for name in range(8)])
-    flipped = [abs((sums * signs).sum()) for signs in product((-1, 1), repeat=8)]
-    expected = np.mean([value >= abs(sums.sum()) for value in flipped])
-    found = paired_difference(first, second, clusters, resamples=40_000)
-    assert found.p_value == pytest.approx(expected, abs=0.01)
-    assert found.difference.value == pytest.approx((first - second).mean())
-    assert found.difference == bootstrap_interval(first - second, clusters, resamples=40_000)
-
-
-def test_alike_encoders_do_not_differ_and_unlike_ones_do() -> None:
-    values, clusters = np.random.default_rng(6).random(100), np.arange(100)
-    same = paired_difference(values, values, clusters)
-    assert (same.difference.value, same.p_value) == (0, 1)
-    assert paired_difference(values + 1, values, clusters).p_value == pytest.approx(1 / 2_001)
-
-
-def test_samples_that_one_encoder_lacks_are_dropped_and_counted() -> None:
-    first, second = np.array([1.0, np.nan, 1.0, np.nan]), np.array([0.0, 1.0, np.nan, np.nan])
-    found = paired_difference(first, second, np.arange(4))
-    assert (found.difference.value, found.difference.n, found.n_dropped) == (1, 1, 2)
-    assert found.as_dict()["p_value"] is None
-
-
-def test_false_alarms_are_as_rare_as_the_p_value_says() -> None:
-    rng = np.random.default_rng(7)
-    p_values = []
-    for _ in range(300):
-        effects = rng.normal(size=40)
-        clusters = np.repeat(np.arange(40), 3)
-        first, second = (effects[clusters] * sign + rng.normal(size=120) for sign in (1, -1))
-        p_values.append(paired_difference(first, second, clusters, resamples=200).p_value)
-    assert 0.02 <= np.mean(np.array(p_values) <= 0.05) <= 0.09
-
-
 @pytest.mark.parametrize(
     ("values", "clusters", "weights", "message"),
     [
@@ -184,7 +145,5 @@ def test_wrong_arrays_are_refused(values: Values, clusters: Values, weights: Val
 def test_other_misuse_is_refused() -> None:
     with pytest.raises(ValueError, match="resamples must be at least 1, got 0"):
         bootstrap_interval(np.arange(2.0), np.arange(2), resamples=0)
-    with pytest.raises(ShapeError, match="same samples"):
-        paired_difference(np.zeros(2), np.zeros(3), np.zeros(2))
     with pytest.raises(ShapeError, match=r"clusters must be \(N,\)"):
         bootstrap_statistic(lambda rows: float(len(rows)), np.zeros((2, 2)))

@@ -68,7 +68,7 @@ def test_a_rate_too_small_for_the_impostors_is_marked() -> None:
     assert not found.resolvable
     assert (found.value, found.achieved, found.threshold, found.resolution) == (0.0, 0.0, 0.5, 0.002)
     assert found.note == (
-        "500 impostors cannot resolve a rate of 0.001: measured with none accepted; at least 1000 are needed"
+        "500 impostors cannot show a rate of 0.001: it takes 1,000 or more; measured with none accepted"
     )
     assert fnir_at_fpir(np.array([0.9]), np.array([True]), np.linspace(0, 0.5, 1000), 0.001).resolvable
     assert "without impostors" in fnir_at_fpir(np.array([0.9]), np.array([True]), np.zeros(0), 0.001).note

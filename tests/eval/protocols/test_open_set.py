@@ -5,9 +5,11 @@ import oracles
 import pytest
 from placed_samples import at_angles, place, random_split
 
+from nearid_search.errors import ShapeError
 from nearid_search.eval.embedded_split import PlacedSamples
 from nearid_search.eval.metrics import dir_at_far, fnir_at_fpir
-from nearid_search.eval.protocols.open_set import evaluate_open_set
+from nearid_search.eval.protocols.open_set import compare_open_set, evaluate_open_set
+from nearid_search.similarity import unit_rows
 
 
 def test_trials_follow_the_definition() -> None:
@@ -78,6 +80,33 @@ def test_a_distractor_that_shows_another_identity_is_no_impostor() -> None:
     result = evaluate_open_set(split, at_angles(0, 20, 40, 60, 80), folds=2)
     assert (result.n_near, result.n_shown) == (1, 2)
     assert (result.n_mated, result.n_impostors) == (4, 5)
+
+
+def test_a_tie_between_right_and_wrong_is_wrong() -> None:
+    split = place({"cup": [(0, {}), (1, {})], "jug": [(2, {}), (3, {})], "pan": [(4, {}), (5, {})]})
+    trials = evaluate_open_set(split, at_angles(0, 20, -20, -90, 180, 181), folds=3).trials
+    assert trials.codes[trials.mated].tolist().count(0) == 4
+    # Each of cup's views is searched with jug enrolled once: the first ties with it, the second does not.
+    right = trials.right[trials.mated & (trials.codes == 0)].tolist()
+    assert sorted(right) == [False, True, True, True]
+
+
+def test_two_encoders_are_compared_on_the_same_resamples() -> None:
+    split, embeddings = random_split(2, count=60)
+    noisy = unit_rows(embeddings + np.random.default_rng(0).normal(scale=0.3, size=embeddings.shape))
+    first, second = (evaluate_open_set(split, each, resamples=50) for each in (embeddings, noisy))
+    found = compare_open_set(first, second, resamples=200)
+    for name in ("fnir@fpir=0.01", "dir@far=0.01"):
+        gap = first.figures[name].value - second.figures[name].value
+        assert found[name].difference.value == pytest.approx(gap)
+        assert found[name].difference.low <= gap <= found[name].difference.high
+        assert found[name].difference.n == first.n_mated
+    assert found["fnir@fpir=0.01"].p_value == found["dir@far=0.01"].p_value
+    assert found["fnir@fpir=0.001"].difference.reason == first.figures["fnir@fpir=0.001"].reason != ""
+    same = compare_open_set(first, first, resamples=20)["fnir@fpir=0.01"]
+    assert (same.difference.low, same.difference.value, same.difference.high, same.p_value) == (0, 0, 0, 1)
+    with pytest.raises(ShapeError, match="same split, folds and seed"):
+        compare_open_set(first, evaluate_open_set(split, embeddings, resamples=5, seed=1))
 
 
 def test_one_identity_leaves_nothing_to_search() -> None:
