@@ -17,6 +17,7 @@ from nearid_search.backbones.registry import open_backbone
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.errors import ConfigError, DatasetError, FeatureStoreError, TrainingError
 from nearid_search.eval.metrics import score_margins
+from nearid_search.eval.protocols.pairs import pair_margins
 from nearid_search.head_file import load_head
 from nearid_search.head_numpy import embed
 from nearid_search.similarity import unit_rows
@@ -27,7 +28,6 @@ from nearid_search.trainer.datasets import hash_images, open_dataset
 from nearid_search.trainer.extract import ExtractProgress, extract_features
 from nearid_search.trainer.feature_store import FeatureStore
 from nearid_search.trainer.recipe import Listener, TrainReport, train
-from nearid_search.trainer.validation import pair_margins
 from nearid_search.trainer.variants import Variants
 
 SMALL = {"width": 48, "num_heads": 4, "num_probes": 2, "mlp_dim": 96, "out_dim": 32}
