@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.errors import UnreadableImageError
-from nearid_search.eval.readouts import Readouts, Vectors
+from nearid_search.eval.readouts import ReadoutSet, Vectors
 from nearid_search.images import decode_image
 from nearid_search.map_ahead import map_ahead
 from nearid_search.records import Failure
@@ -69,7 +69,7 @@ class _Table:
     parts: dict[str, list[Embeddings]] = field(default_factory=dict)
     failures: dict[Picture, Failure] = field(default_factory=dict)
 
-    def add(self, batch: list[_Prepared], readouts: Readouts) -> None:
+    def add(self, batch: list[_Prepared], readouts: ReadoutSet) -> None:
         """Encode what is new of a batch."""
         fresh: dict[str, _Prepared] = {}
         for item in batch:
@@ -104,7 +104,7 @@ class _Table:
 
 def encode_pictures(
     pictures: Iterable[Picture],
-    readouts: Readouts,
+    readouts: ReadoutSet,
     *,
     batch_size: int = 8,
     threads: int = 0,

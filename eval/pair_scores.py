@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,13 @@ import numpy as np
 
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.errors import DatasetError
-from nearid_search.eval.embedded_files import embed_files
+from nearid_search.eval.encode_pictures import EncodedPictures, Picture, Progress, encode_pictures
 from nearid_search.eval.image_pairs import ImagePair
 from nearid_search.eval.intervals import Interval, bootstrap_interval
+from nearid_search.eval.readouts import OwnReadout
 from nearid_search.records import Failure
-from nearid_search.similarity import Embeddings
+from nearid_search.similarity import row_scores
+from nearid_search.trainer.datasets.image_sources import FileImage
 from nearid_search.trainer.datasets.problems import first_few
 
 _DECIMALS = 4
@@ -43,7 +45,7 @@ class PairScores:
         encoder: its fingerprint.
         methods: method to scores; a method none of whose pairs could be read has none.
         num_pairs: pairs asked for; those not in ``methods`` had an unreadable image.
-        failures: images that cannot be read.
+        failures: images that cannot be read or embedded.
     """
 
     encoder: str
@@ -72,7 +74,7 @@ def score_pairs(
     encoder: IdentityEncoder,
     *,
     batch_size: int = 8,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress | None = None,
 ) -> PairScores:
     """Compare each generated image with its reference; equal files are encoded once.
 
@@ -80,7 +82,7 @@ def score_pairs(
         pairs: from ``read_pairs``; at least one.
         encoder: frozen or with a head.
         batch_size: images an encoder call; changes memory and speed, never a score.
-        on_progress: called with the images read and their number.
+        on_progress: called after every batch with the images done and their number.
 
     Returns:
         The scores. A pair with an unreadable image has none, and the image is among the failures.
@@ -88,17 +90,19 @@ def score_pairs(
     Raises:
         DatasetError: if no pair could be scored.
     """
-    paths = list(dict.fromkeys(path for pair in pairs for path in (pair.reference, pair.generated)))
-    images = embed_files(paths, encoder, batch_size=batch_size, on_progress=on_progress)
-    readable = [pair for pair in pairs if pair.reference in images.rows and pair.generated in images.rows]
+    pictures = (_picture(path) for pair in pairs for path in (pair.reference, pair.generated))
+    readout = OwnReadout(encoder)
+    images = encode_pictures(pictures, readout, batch_size=batch_size, on_progress=on_progress)
+    failures = tuple(images.failures.values())
+    readable = [pair for pair in pairs if {_picture(pair.reference), _picture(pair.generated)} <= images.rows.keys()]
     if not readable:
-        problems = [f"{failure.path}: {failure.error}" for failure in images.failures]
+        problems = [f"{failure.path}: {failure.error}" for failure in failures]
         raise DatasetError(f"none of {len(pairs)} pairs could be scored: {first_few(problems)}")
     methods = {
-        method: _method_scores([pair for pair in readable if pair.method == method], images.rows, images.embeddings)
+        method: _method_scores([pair for pair in readable if pair.method == method], images, readout.name)
         for method in sorted({pair.method for pair in readable})
     }
-    return PairScores(encoder=encoder.fingerprint, methods=methods, num_pairs=len(pairs), failures=images.failures)
+    return PairScores(encoder=encoder.fingerprint, methods=methods, num_pairs=len(pairs), failures=failures)
 
 
 def check_free(folder: Path) -> None:
@@ -134,10 +138,15 @@ def write_scores(scores: PairScores, folder: Path) -> None:
         raise DatasetError(f"{folder}: the scores cannot be written ({error.strerror or error})") from error
 
 
-def _method_scores(pairs: Sequence[ImagePair], rows: Mapping[Path, int], embeddings: Embeddings) -> MethodScores:
-    references = np.array([rows[pair.reference] for pair in pairs])
-    generated = np.array([rows[pair.generated] for pair in pairs])
-    cosines = np.einsum("nd,nd->n", embeddings[references].astype(np.float64), embeddings[generated])
+def _picture(path: Path) -> Picture:
+    return Picture(FileImage(path))
+
+
+def _method_scores(pairs: Sequence[ImagePair], images: EncodedPictures, readout: str) -> MethodScores:
+    references = np.array([images.rows[_picture(pair.reference)] for pair in pairs])
+    generated = np.array([images.rows[_picture(pair.generated)] for pair in pairs])
+    embeddings = images.embeddings[readout]
+    cosines = row_scores(embeddings[references], embeddings[generated]).astype(np.float64)
     scores = np.round(100 * np.clip(cosines, -1, 1), _DECIMALS)
     keyed = {pair.key: float(score) for pair, score in zip(pairs, scores, strict=True)}
     return MethodScores(keyed, bootstrap_interval(scores, references))

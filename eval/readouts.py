@@ -1,8 +1,9 @@
-"""Every way in which one pass of the backbone becomes an embedding, so that all are compared on the same pixels."""
+"""How a pass of the backbone becomes embeddings, so that all are compared on the same pixels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,31 @@ HEAD, FROZEN, MEAN, OTHER = "head", "frozen", "mean token", "other head"
 Vectors = NDArray[np.float32]
 
 
+class ReadoutSet(Protocol):
+    """One or more embeddings of the same pixels.
+
+    Attributes:
+        encoder: prepares the pictures.
+        fingerprints: of each readout, by its name.
+    """
+
+    encoder: IdentityEncoder
+    fingerprints: Mapping[str, str]
+
+    def vectors(self, images: NDArray[np.uint8]) -> dict[str, Vectors]:
+        """Compute every readout.
+
+        Args:
+            images: (B, S, S, 3) uint8, resized by the encoder.
+
+        Returns:
+            By name of the readout, (B, D) float32 before scaling to unit length.
+        """
+        ...
+
+
 class Readouts:
-    """What is read out of a backbone.
+    """Every way in which a backbone is judged, all from one pass.
 
     Args:
         encoder: its backbone, and its head if it has one.
@@ -40,17 +64,30 @@ class Readouts:
         self.fingerprints: Mapping[str, str] = {**heads, FROZEN: f"{backbone}+frozen", MEAN: f"{backbone}+mean"}
 
     def vectors(self, images: NDArray[np.uint8]) -> dict[str, Vectors]:
-        """Compute every readout.
-
-        Args:
-            images: (B, S, S, 3) uint8, resized by the encoder.
-
-        Returns:
-            By name of the readout, (B, D) float32 before scaling to unit length.
-        """
+        """Compute every readout; see ``ReadoutSet``."""
         tokens, pooled = self.encoder.backbone.features(images)
         heads = {name: pool(head.spec, head.arrays, tokens) for name, head in self._heads.items()}
         return {**heads, FROZEN: pooled, MEAN: mean_tokens(tokens)}
+
+
+class OwnReadout:
+    """What an encoder gives, with nothing beside it.
+
+    Args:
+        encoder: frozen or with a head.
+    """
+
+    def __init__(self, encoder: IdentityEncoder) -> None:
+        self.encoder = encoder
+        self.name = FROZEN if encoder.head is None else HEAD
+        self.fingerprints: Mapping[str, str] = {self.name: encoder.fingerprint}
+
+    def vectors(self, images: NDArray[np.uint8]) -> dict[str, Vectors]:
+        """Compute it; see ``ReadoutSet``."""
+        head, backbone = self.encoder.head, self.encoder.backbone
+        if head is None:
+            return {self.name: backbone.pooled(images)}
+        return {self.name: pool(head.spec, head.arrays, backbone.tokens(images))}
 
 
 def mean_tokens(tokens: Sequence[NDArray[np.float32]]) -> Vectors:

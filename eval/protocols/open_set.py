@@ -171,8 +171,8 @@ def compare_open_set(
         figure = first.figures[f"fnir@fpir={rate}"]
         fnir = PairedDifference(difference=Interval.none(figure.reason), p_value=float("nan"), n_dropped=0)
         if not np.isnan(figure.value):
-            statistics = (partial(_fnir_of, trials, rate) for trials in (one, other))
-            fnir = paired_statistic(*statistics, one.codes, resamples=resamples, seed=seed)
+            ours, theirs = (partial(_fnir_of, trials, rate) for trials in (one, other))
+            fnir = paired_statistic(ours, theirs, one.codes, resamples=resamples, seed=seed)
             fnir = replace(fnir, difference=replace(fnir.difference, n=figure.n))
         gap = fnir.difference
         found[f"fnir@fpir={rate}"] = fnir

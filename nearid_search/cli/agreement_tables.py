@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from nearid_search.cli.progress import Bars
 from nearid_search.cli.render import note, print_json, print_whole
 from nearid_search.eval.agreement import Agreement
 from nearid_search.eval.intervals import Interval
@@ -62,7 +61,7 @@ def print_pair_scores(scores: PairScores, out: Path, *, json: bool) -> None:
     note(f"{scores.num_scored:,} of {scores.num_pairs:,} pairs scored by {scores.encoder} in {out}")
 
 
-class PairProgress:
+class PairProgress(Bars):
     """A progress bar on stderr.
 
     Args:
@@ -72,18 +71,8 @@ class PairProgress:
     def __init__(self, *, quiet: bool) -> None:
         self._quiet = quiet
         columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=Console(stderr=True))
+        super().__init__(*columns)
         self._task = self._bar.add_task("scoring", total=None)
-
-    def __enter__(self) -> PairProgress:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # Stopping a bar that never ran prints an empty line.
-        if self._bar.live.is_started:
-            self._bar.stop()
 
     def advance(self, done: int, total: int) -> None:
         """Move the bar."""

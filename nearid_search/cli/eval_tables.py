@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import TracebackType
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from nearid_search.cli.progress import Bars
 from nearid_search.cli.render import note, print_json, print_whole
 from nearid_search.eval.eval_report import EvalReport
 from nearid_search.eval.evaluate import EvalListener
@@ -22,7 +22,7 @@ _TITLES |= {"tar@far=0.01": "TAR at FAR 1 %", "tar@far=0.001": "TAR at FAR 0.1 %
 _TITLES |= {"fnir@fpir=0.01": "FNIR at FPIR 1 %", "fnir@fpir=0.001": "FNIR at FPIR 0.1 %"}
 
 
-class EvalProgress:
+class EvalProgress(Bars):
     """The plan line and a bar on stderr.
 
     Args:
@@ -30,25 +30,14 @@ class EvalProgress:
     """
 
     def __init__(self, *, quiet: bool) -> None:
-        self._bar = Progress(
+        super().__init__(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
         )
         self._task = self._bar.add_task("embedding", total=None, visible=False)
         self.listener = EvalListener() if quiet else EvalListener(note, self._embedded, self._judging)
-
-    def __enter__(self) -> EvalProgress:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # Stopping a bar that never ran prints an empty line.
-        if self._bar.live.is_started:
-            self._bar.stop()
 
     def _embedded(self, done: int, total: int) -> None:
         self._bar.start()

@@ -6,16 +6,16 @@ import json as jsonlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from rich.console import Console
 from rich.measure import Measurement
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from nearid_search.backbones.registry import BackboneInfo
+from nearid_search.cli.progress import Bars
 from nearid_search.indexer.run import Progress as IndexState
 from nearid_search.indexer.survey import Survey
 from nearid_search.records import Failure, IndexReport, QueryAnswer
@@ -44,7 +44,7 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed:.1f} images/s" if task.speed else "", style="cyan")
 
 
-class IndexProgress:
+class IndexProgress(Bars):
     """The plan line and the progress bar of an indexing run, on stderr.
 
     Args:
@@ -55,26 +55,15 @@ class IndexProgress:
     def __init__(self, *, quiet: bool, encoder: str) -> None:
         self._quiet = quiet
         self._encoder = encoder
-        self._bar = Progress(
+        super().__init__(
             TextColumn("indexing"),
             BarColumn(),
             MofNCompleteColumn(),
             _Rate(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[failed]}"),
-            console=Console(stderr=True),
         )
         self._task = self._bar.add_task("indexing", total=None, failed="", start=True, visible=False)
-
-    def __enter__(self) -> IndexProgress:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # Stopping a bar that never ran prints an empty line.
-        if self._bar.live.is_started:
-            self._bar.stop()
 
     def show_plan(self, survey: Survey) -> None:
         """Print the plan; start the bar if there is something to read."""

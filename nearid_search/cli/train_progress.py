@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from nearid_search.cli.progress import Bars
 from nearid_search.cli.render import note, print_json
 from nearid_search.trainer.extract import ExtractProgress
 from nearid_search.trainer.recipe import Listener, TrainReport
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nearid_search.trainer.fit import StepReport
 
 
-class TrainProgress:
+class TrainProgress(Bars):
     """Notes and progress bars on stderr: while the dataset is checked, the backbone runs and the head learns.
 
     Args:
@@ -25,29 +25,18 @@ class TrainProgress:
     """
 
     def __init__(self, *, quiet: bool) -> None:
-        self._bar = Progress(
+        super().__init__(
             TextColumn("{task.description:<8}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[figures]}"),
-            console=Console(stderr=True),
         )
         self._checks = self._bar.add_task("checking", total=None, figures="", visible=False)
         self._features = self._bar.add_task("features", total=None, figures="", visible=False)
         self._steps = self._bar.add_task("training", total=None, figures="", visible=False)
         self._scores = ""
         self.listener = Listener() if quiet else Listener(self._note, self._hashed, self._extracted, self._stepped)
-
-    def __enter__(self) -> TrainProgress:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # Stopping a bar that never ran prints an empty line.
-        if self._bar.live.is_started:
-            self._bar.stop()
 
     def _note(self, text: str) -> None:
         note(text)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from catalogues import draw
+from small_heads import write_head
 
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.errors import DatasetError
@@ -112,7 +113,7 @@ def test_scores_are_the_encoders_cosines(samples: Path, encoder: IdentityEncoder
     found = score_pairs(pairs, encoder, batch_size=batch_size, on_progress=lambda *state: seen.append(state))
     assert found.encoder == encoder.fingerprint
     assert (found.num_pairs, found.num_scored, found.failures) == (8, 8, ())
-    assert seen == [(number, 16) for number in range(1, 17)]
+    assert seen == [(min(done, 16), 16) for done in range(batch_size, 16 + batch_size, batch_size)]
     for pair in pairs:
         reference, generated = (encoder.encode([path])[0] for path in (pair.reference, pair.generated))
         assert found.methods[pair.method].scores[pair.key] == pytest.approx(100 * reference @ generated, abs=1e-3)
@@ -144,6 +145,15 @@ def test_nothing_readable(tmp_path: Path, encoder: IdentityEncoder) -> None:
     listed = table(tmp_path / "pairs.csv", "reference,generated", "a.png,b.png")
     with pytest.raises(DatasetError, match=r"none of 1 pairs could be scored: .*a.png: no such file; .*b.png"):
         score_pairs(read_pairs(listed), encoder)
+
+
+def test_a_head_scores_with_its_own_embedding(samples: Path, tmp_path: Path, encoder: IdentityEncoder) -> None:
+    with_head = IdentityEncoder(encoder.backbone, head=write_head(tmp_path / "head", encoder.backbone.spec))
+    pair = read_pairs(samples)[0]
+    found = score_pairs([pair], with_head)
+    reference, generated = with_head.encode([pair.reference, pair.generated])
+    assert found.encoder == with_head.fingerprint
+    assert found.methods[pair.method].scores[pair.key] == pytest.approx(100 * reference @ generated, abs=1e-3)
 
 
 def test_what_is_written_is_a_scorer(samples: Path, tmp_path: Path, encoder: IdentityEncoder) -> None:

@@ -15,7 +15,8 @@ from nearid_search.similarity import Embeddings
 def all_pairs(split: PlacedSamples, embeddings: Embeddings) -> tuple[list[float], list[float]]:
     """Scores of genuine and impostor pairs, one pair at a time."""
     views = list(zip(split.view_rows.tolist(), split.view_codes.tolist(), strict=True))
-    genuine, impostors = [], []
+    genuine: list[float] = []
+    impostors: list[float] = []
     for place_of, (row, code) in enumerate(views):
         for other, other_code in views[place_of + 1 :]:
             pair_score = float(oracles.score(embeddings[row], embeddings[other]))
