@@ -117,7 +117,8 @@ class EvalReport:
         seed: of folds, fillers and resampling.
         resamples: of every interval.
         command: the command line, if there was one.
-        versions: of this library, Python, NumPy and the machine's system.
+        device: what the backbone ran on.
+        versions: of this library, Python, the packages here that compute something, and the machine's system.
         backbone: fingerprint of the backbone.
         encoder: fingerprint of the encoder.
         data_sha256: of what was judged: every picture with its place; see ``evaluate``.
@@ -134,6 +135,7 @@ class EvalReport:
     seed: int
     resamples: int
     command: str
+    device: str
     versions: dict[str, str]
     backbone: str
     encoder: str
@@ -160,11 +162,10 @@ class EvalReport:
     def as_dict(self) -> dict[str, Any]:
         """Return the report with the stable keys of ``eval --json``; ``head`` is null without a head."""
         named = {name: report.as_dict() for name, report in self.readouts.items()}
-        plain = ("format_version", "command", "versions", "dataset", "split", "data_sha256", "seed", "resamples")
+        made_by = ("format_version", "command", "device", "versions", "backbone", "encoder")
+        judged = ("dataset", "split", "data_sha256", "seed", "resamples")
         return {
-            **{name: getattr(self, name) for name in plain},
-            "backbone": self.backbone,
-            "encoder": self.encoder,
+            **{name: getattr(self, name) for name in (*made_by, *judged)},
             "counts": self.counts,
             "dropped": self.embedded.dropped.as_dict(),
             "warnings": list(self.warnings),

@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,19 @@ from nearid_search.indexer.backend import BACKENDS
 from nearid_search.trainer.datasets import Dataset, Sample
 from nearid_search.trainer.datasets.checks import check_identities
 from nearid_search.trainer.datasets.image_sources import FileImage, ImageSource
+
+_COMPUTING = (
+    "faiss-cpu",
+    "faiss-gpu",
+    "numpy",
+    "onnxruntime",
+    "open_clip_torch",
+    "openvino",
+    "pillow",
+    "timm",
+    "torch",
+)
+"""Packages that read pictures, run backbones or search, any of which may change a last digit."""
 
 
 def _ignore(*_: object) -> None:
@@ -126,13 +140,7 @@ def evaluate(
     started = time.perf_counter()
     options, listener = options or EvalOptions(), listener or EvalListener()
     readouts = Readouts(encoder, other=compare)
-    samples = dataset.split(split)
-    if not samples:
-        found = ", ".join(sorted({sample.split for sample in dataset.samples})) or "none"
-        raise DatasetError(f"{dataset.path} has no {split} split (it has {found}): name another with --split")
-    check_identities(dataset)
-    if not options.masked:
-        samples = tuple(map(_without_masks, samples))
+    samples = _samples_of(dataset, split, masked=options.masked)
     others = list(fillers)
     warnings = _tell_plan(dataset, samples, others, readouts, listener)
     embedded = embed_split(
@@ -150,6 +158,7 @@ def evaluate(
         seed=options.seed,
         resamples=options.resamples,
         command=command,
+        device=encoder.device,
         versions=_versions(),
         backbone=encoder.backbone.spec.fingerprint,
         encoder=encoder.fingerprint,
@@ -175,6 +184,15 @@ def find_fillers(folder: Path) -> list[ImageSource]:
     if not found:
         raise DatasetError(f"{folder} holds no pictures: expected files ending in {', '.join(sorted(IMAGE_SUFFIXES))}")
     return [FileImage(path) for path in found]
+
+
+def _samples_of(dataset: Dataset, split: str, *, masked: bool) -> tuple[Sample, ...]:
+    samples = dataset.split(split)
+    if not samples:
+        found = ", ".join(sorted({sample.split for sample in dataset.samples})) or "none"
+        raise DatasetError(f"{dataset.path} has no {split} split (it has {found}): name another with --split")
+    check_identities(dataset)
+    return tuple(samples if masked else map(_without_masks, samples))
 
 
 def _without_masks(sample: Sample) -> Sample:
@@ -245,9 +263,16 @@ def _versions() -> dict[str, str]:
     return {
         "nearid-search": __version__,
         "python": platform.python_version(),
-        "numpy": np.__version__,
+        **{name: found for name in _COMPUTING if (found := _version_of(name))},
         "system": platform.platform(),
     }
+
+
+def _version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
 
 
 def _data_hash(embedded: EmbeddedSplit) -> str:

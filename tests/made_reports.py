@@ -42,6 +42,7 @@ def made_report(
         seed=0,
         resamples=5,
         command="",
+        device="cpu",
         versions={},
         backbone="toy",
         encoder="toy",
