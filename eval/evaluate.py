@@ -146,11 +146,7 @@ def evaluate(
     embedded = embed_split(
         samples, readouts, fillers=others, batch_size=options.batch_size, on_progress=listener.on_embed
     )
-    reports = {}
-    for name in (HEAD, FROZEN, OTHER):
-        if name in readouts.fingerprints:
-            listener.on_judge(name)
-            reports[name] = judge_readout(embedded, name, readouts.fingerprints[name], options)
+    reports = _judge_readouts(embedded, readouts, options, listener)
     listener.on_judge(MEAN)
     return EvalReport(
         dataset=str(dataset.path),
@@ -217,6 +213,17 @@ def _tell_plan(
     for warning in warnings:
         listener.on_note(f"warning: {warning}")
     return warnings
+
+
+def _judge_readouts(
+    embedded: EmbeddedSplit, readouts: Readouts, options: EvalOptions, listener: EvalListener
+) -> dict[str, ReadoutReport]:
+    reports = {}
+    for name in (HEAD, FROZEN, OTHER):
+        if name in readouts.fingerprints:
+            listener.on_judge(name)
+            reports[name] = judge_readout(embedded, name, readouts.fingerprints[name], options)
+    return reports
 
 
 def judge_readout(embedded: EmbeddedSplit, name: str, fingerprint: str, options: EvalOptions) -> ReadoutReport:

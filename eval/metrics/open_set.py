@@ -48,10 +48,7 @@ class OperatingPoint:
 
     @property
     def resolvable(self) -> bool:
-        """Whether the asked rate allows at least one impostor; else the figure stands at a rate of 0 instead.
-
-        A figure at 0 is not the one asked for: a report gives null and ``unresolved`` in its place.
-        """
+        """Whether the asked rate allows at least one impostor; else the figure stands at 0, and reports give none."""
         return self.resolution <= self.asked
 
     @property
