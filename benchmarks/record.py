@@ -60,13 +60,18 @@ def write_result(name: str, measured: dict[str, Any], *, load_before: float) -> 
 def describe_machine() -> dict[str, Any]:
     """Return the command, the commit, versions, processor and threads."""
     return {
-        "command": shlex.join(["python", *sys.argv]),
+        "command": shlex.join(["python", sys.argv[0], *map(_without_folders, sys.argv[1:])]),
         "commit": _commit(),
         "versions": {"python": platform.python_version()}
         | {package: importlib.metadata.version(package) for package in _PACKAGES},
         "cpu": _cpu(),
         "threads": os.cpu_count(),
     }
+
+
+def _without_folders(argument: str) -> str:
+    """Leave out where this machine keeps a file: a result is read elsewhere."""
+    return Path(argument).name if Path(argument).is_absolute() else argument
 
 
 def load_average() -> float:
