@@ -2,15 +2,15 @@
 
 import numpy as np
 from made_reports import made_report
-from placed_samples import at_angles, place
+from placed_samples import Views, at_angles, place
 
 from nearid_search.eval.embedded_split import Dropped, EmbeddedSplit, PlacedSamples
 from nearid_search.eval.protocols.masked import evaluate_masked
 
 #                       whole picture: 0 1 2 | 3 4 | 5  foreground alone: 6 7 8 | 9 10
 EMBEDDINGS = at_angles(0, 20, 10, 90, 91, 200, 0, 20, 60, 90, 91)
-FULL = {"cup": [(0, {"flux": 2}), (1, {})], "jug": [(3, {}), (4, {})]}
-MASKED = {"cup": [(6, {"flux": 8}), (7, {})], "jug": [(9, {}), (10, {})]}
+FULL: dict[str, Views] = {"cup": [(0, {"flux": 2}), (1, {})], "jug": [(3, {}), (4, {})]}
+MASKED: dict[str, Views] = {"cup": [(6, {"flux": 8}), (7, {})], "jug": [(9, {}), (10, {})]}
 
 
 def split_of(masked: PlacedSamples, unmasked: PlacedSamples) -> EmbeddedSplit:
