@@ -63,10 +63,13 @@ class FaissFlatBackend:
         if allowed is not None:
             selector = self._faiss.IDSelectorBatch(allowed)
             options["params"] = parameters(sel=selector)
+        # faiss.contrib.torch_utils, which other libraries import, replaces `search` by one that takes no parameters and
+        # keeps the original under this name.
+        search = getattr(self._index, "search_numpy", self._index.search)
         slack = rounding_slack(self._gallery.shape[1])
         fetch = min(searched, kept + _OVERFETCH)
         while True:
-            scores, rows = self._index.search(queries, fetch, **options)
+            scores, rows = search(queries, fetch, **options)
             settled = scores[:, -1] < scores[:, kept - 1] - slack
             if fetch == searched or settled.all():
                 return np.asarray(rows, np.int64)

@@ -1,5 +1,7 @@
 """The contract of every search backend, against the slow version in oracles.py."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -111,3 +113,19 @@ def test_an_unknown_backend_is_refused() -> None:
 
 def test_auto_takes_the_exact_backend_for_a_small_gallery() -> None:
     assert type(make_backend("auto", random_rows(1, 3))).__name__ == "ExactBackend"
+
+
+def test_faiss_answers_where_another_library_has_replaced_its_search() -> None:
+    """In a process of its own: the replacement cannot be undone."""
+    pytest.importorskip("torch")
+    program = """
+import faiss.contrib.torch_utils
+import numpy as np
+from nearid_search.indexer.exact import ExactBackend
+from nearid_search.indexer.faiss_flat import FaissFlatBackend
+gallery = np.eye(5, dtype=np.float32)
+for allowed in (None, np.array([1, 3])):
+    found = [kind(gallery).search(gallery[:2], k=2, allowed=allowed) for kind in (ExactBackend, FaissFlatBackend)]
+    assert all(np.array_equal(one, other) for one, other in zip(*found, strict=True))
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
