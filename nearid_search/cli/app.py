@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -57,6 +58,8 @@ def main() -> None:
     # Variables the user has set stand.
     os.environ.setdefault("LANCE_LOG", "error")
     os.environ.setdefault("LANCE_DEFAULT_FRAGMENT_READAHEAD", "1")
+    # An interrupt can hit LanceDB between making a coroutine and awaiting it; Python would say so beside our one line.
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     sys.exit(run(sys.argv[1:]))
 
 

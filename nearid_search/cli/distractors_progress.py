@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from nearid_search.cli.progress import Bars
 from nearid_search.cli.render import note, print_json
 from nearid_search.trainer.distractors.build import DistractorReport, Listener
 from nearid_search.trainer.distractors.config import DistractorConfig
 from nearid_search.trainer.distractors.plan import DistractorPlan, plan_distractors
 
 
-class DistractorProgress:
+class DistractorProgress(Bars):
     """The plan line and two progress bars, on stderr.
 
     Args:
@@ -24,26 +24,10 @@ class DistractorProgress:
     """
 
     def __init__(self, config: DistractorConfig, *, quiet: bool) -> None:
+        super().__init__(TextColumn("{task.description:<8}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self._config = config
-        self._bar = Progress(
-            TextColumn("{task.description:<8}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-        )
         self._tasks = {name: self._bar.add_task(name, total=None, visible=False) for name in ("masks", "pictures")}
         self.listener = Listener() if quiet else Listener(self._planned, self._advanced)
-
-    def __enter__(self) -> DistractorProgress:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # Stopping a bar that never ran prints an empty line.
-        if self._bar.live.is_started:
-            self._bar.stop()
 
     def _planned(self, plan: DistractorPlan) -> None:
         note(plan.describe(self._config))

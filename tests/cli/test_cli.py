@@ -236,7 +236,7 @@ def test_defaults_are_those_of_the_library(command: Any, configs: tuple[Any, ...
 
 
 def test_ctrl_c_ends_with_130_and_the_next_run_goes_on(catalogue: MakeCatalogue, tmp_path: Path) -> None:
-    folder = catalogue({f"{number % 4}/{number}.png": number for number in range(40)})
+    folder = catalogue({f"{number % 4}/{number}.png": number for number in range(150)})
     gallery = tmp_path / "gallery"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     arguments = ["index", str(folder), "--gallery", str(gallery), "--batch-size", "1", "--device", "cpu", "--json"]
