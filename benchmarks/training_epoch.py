@@ -2,8 +2,8 @@
 
 The sample catalogue's 20 things, each with views of its own and pictures of other things as distractors, decoded and
 resized beforehand in every case. In turn: an epoch whose tokens come from the feature store, one that runs the float32
-backbone (onnxruntime) on every picture of every batch, and one that runs it in bfloat16 (OpenVINO), which is its fastest
-path on processors with matrix units.
+backbone (onnxruntime) on every picture of every batch, and one that runs it in bfloat16 (OpenVINO), its fastest path
+on processors with matrix units.
 
     python benchmarks/training_epoch.py --repeats 5
 """
