@@ -24,7 +24,7 @@ from nearid_search.errors import FeatureStoreError
 from nearid_search.trainer.token_codec import TokenCodec
 from nearid_search.trainer.token_pca import TokenPca, load_projections, save_projections
 
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 _LOCK_NAME = "writer.lock"
 
 

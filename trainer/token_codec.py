@@ -13,6 +13,7 @@ from nearid_search.errors import ConfigError
 
 _DTYPES = ("float16", "int8")
 _LEVELS = 127  # of int8 on each side of zero
+_GROUP = 128  # columns that share a step: layers, and colours beside them, differ in size by ten times
 _HALF_MAX = float(np.finfo(np.float16).max)
 
 
@@ -21,7 +22,7 @@ class TokenCodec:
     """What is kept of the tokens of one image at one scale.
 
     Attributes:
-        dtype: "float16", or "int8" with one float32 step a token (its largest value / 127).
+        dtype: "float16", or "int8" with one float32 step for every 128 columns of a token (their largest value / 127).
         max_tokens: random tokens kept at each scale; None keeps all. The choice depends on the image's key alone, so
             a store that is resumed holds what an uninterrupted one does.
         pca_dim: principal components kept of each token; None keeps tokens whole (see ``trainer.token_pca``).
@@ -53,7 +54,7 @@ class TokenCodec:
         kept = num_tokens if self.max_tokens is None else min(self.max_tokens, num_tokens)
         fields: list[Any] = [("tokens", np.dtype(self.dtype), (kept, dim))]
         if self.dtype == "int8":
-            fields.append(("steps", np.dtype(np.float32), (kept,)))
+            fields.append(("steps", np.dtype(np.float32), (kept, -(-dim // _GROUP))))
         return np.dtype(fields)
 
     def encode(self, tokens: NDArray[np.float32], *, key: str) -> NDArray[np.void]:
@@ -72,8 +73,8 @@ class TokenCodec:
             # A value beyond half precision would become infinite and poison every epoch.
             record["tokens"] = np.clip(kept, -_HALF_MAX, _HALF_MAX)
         else:
-            steps = np.abs(kept).max(axis=1) / _LEVELS
-            record["tokens"] = np.rint(kept / np.where(steps > 0, steps, 1)[:, None])
+            steps = np.maximum.reduceat(np.abs(kept), _starts(kept.shape[1]), axis=1) / _LEVELS
+            record["tokens"] = np.rint(kept / _for_columns(np.where(steps > 0, steps, 1), kept.shape[1]))
             record["steps"] = steps
         return record
 
@@ -88,7 +89,7 @@ class TokenCodec:
         """
         tokens: NDArray[np.float32] = records["tokens"].astype(np.float32)
         if self.dtype == "int8":
-            tokens *= records["steps"][..., None]
+            tokens *= _for_columns(records["steps"], tokens.shape[-1])
         return tokens
 
     def _choose(self, tokens: NDArray[np.float32], key: str) -> NDArray[np.float32]:
@@ -97,3 +98,12 @@ class TokenCodec:
         rng = np.random.default_rng(zlib.crc32(key.encode()))
         chosen: NDArray[np.float32] = tokens[np.sort(rng.permutation(len(tokens))[: self.max_tokens])]
         return chosen
+
+
+def _starts(dim: int) -> NDArray[np.int64]:
+    return np.arange(0, dim, _GROUP)
+
+
+def _for_columns(steps: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
+    """Repeat the steps (..., groups) of groups of columns for each of their columns, (..., dim)."""
+    return np.repeat(steps, np.diff(np.append(_starts(dim), dim)), axis=-1)

@@ -185,7 +185,7 @@ def test_a_damaged_description_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "store.json").write_text("{")
     with pytest.raises(FeatureStoreError, match=r"store\.json cannot be read"):
         FeatureStore(tmp_path, SPEC)
-    (tmp_path / "store.json").write_text(json.dumps({"format_version": 2}))
+    (tmp_path / "store.json").write_text(json.dumps({"format_version": 99}))
     with pytest.raises(FeatureStoreError, match="were made with"):
         FeatureStore(tmp_path, SPEC)
 

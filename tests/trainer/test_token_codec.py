@@ -30,6 +30,15 @@ def test_eight_bits_are_off_by_half_a_step_of_the_token_at_most() -> None:
     assert np.all(np.abs(round_trip(TokenCodec(dtype="int8"), tokens) - tokens) <= half_steps * 1.001)
 
 
+def test_small_columns_beside_large_ones_keep_their_own_step() -> None:
+    tokens = make_tokens(4, dim=300)
+    tokens[:, :128] *= 1000
+    lost = np.abs(round_trip(TokenCodec(dtype="int8"), tokens) - tokens)
+    for columns in (slice(0, 128), slice(128, 256), slice(256, 300)):
+        half_steps = np.abs(tokens[:, columns]).max(axis=1, keepdims=True) / 254
+        assert np.all(lost[:, columns] <= half_steps * 1.001)
+
+
 @pytest.mark.parametrize("dtype", ["float16", "int8"])
 def test_zeros_stay_zeros(dtype: str) -> None:
     assert not round_trip(TokenCodec(dtype=dtype), np.zeros((3, 4), np.float32)).any()  # type: ignore[arg-type]
