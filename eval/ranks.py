@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.errors import ShapeError
+from nearid_search.eval.blocks import check_unit_rows
 from nearid_search.eval.metrics.ranked import RelevantRanks
 from nearid_search.similarity import Embeddings, Rows, pair_scores, rounding_slack
 
 _QUERY_ROWS = 256  # queries per matrix product
-_NORM_TOLERANCE = 1e-3  # what storage in float16 may have cost
-_CHECKED_ROWS = 65_536
 
 
 def relevant_ranks(
@@ -57,8 +56,8 @@ def relevant_ranks(
     if chunk_rows < 1:
         raise ValueError(f"chunk_rows must be at least 1, got {chunk_rows}")
     exclude = np.full(len(queries), -1, np.int64) if exclude is None else exclude
-    _check_unit(queries, "queries")
-    _check_unit(gallery, "gallery")
+    check_unit_rows(queries, "queries")
+    check_unit_rows(gallery, "gallery")
     if queries.shape[1] != gallery.shape[1]:
         raise ShapeError(f"queries and gallery must have one width, got {queries.shape} and {gallery.shape}")
     _check_codes(query_codes, "query_codes", len(queries), lowest=0)
@@ -122,18 +121,6 @@ def _count_at_least(
     reached[doubtful] = np.searchsorted(thresholds, exact, side="right")
     # A row that reaches the n lowest thresholds counts for each of them.
     return np.bincount(reached, minlength=len(bounds) - 1)[:0:-1].cumsum()[::-1]
-
-
-def _check_unit(embeddings: Embeddings, name: str) -> None:
-    if embeddings.ndim != 2 or embeddings.dtype != np.float32 or embeddings.shape[1] == 0:
-        raise ShapeError(f"{name} must be (N, D) float32, got {embeddings.shape} {embeddings.dtype}")
-    for start in range(0, len(embeddings), _CHECKED_ROWS):
-        part = embeddings[start : start + _CHECKED_ROWS]
-        norms = np.sqrt(np.einsum("nd,nd->n", part, part))
-        unit = np.abs(norms - 1) <= _NORM_TOLERANCE
-        if not unit.all():
-            row = int(np.argmin(unit))
-            raise ShapeError(f"{name} must be unit rows: row {start + row} has length {norms[row]}; see unit_rows")
 
 
 def _check_codes(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nearid_search.eval.blocks import search_rows
 from nearid_search.eval.embedded_split import PlacedSamples
 from nearid_search.eval.intervals import RESAMPLES, Interval, Sampling, bootstrap_interval
 from nearid_search.eval.paired import PairedDifference, paired_difference
@@ -96,8 +98,8 @@ def rank1_hits(
         (Q,) 1 or 0; NaN for lone queries.
     """
     # The query is in the gallery, too: the better of the first two that is not itself counts.
-    _, places = backend.search(queries, k=2)
     own = np.arange(len(queries))
+    _, places = search_rows(partial(backend.search, k=2), queries, own)
     if places.shape[1] < 2:
         return np.full(len(queries), np.nan)
     first = np.where(places[:, 0] == own, places[:, 1], places[:, 0])

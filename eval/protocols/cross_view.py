@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nearid_search.eval.blocks import check_unit_rows, score_rows
 from nearid_search.eval.embedded_split import PlacedSamples
 from nearid_search.eval.intervals import RESAMPLES, Interval, bootstrap_interval
 from nearid_search.eval.protocols.gallery import NearestOthers
-from nearid_search.similarity import Embeddings, row_scores
+from nearid_search.similarity import Embeddings
 
 CIRCULAR = ("azimuth", "yaw")
 """How names of columns in degrees end whose difference is the shorter way round."""
@@ -77,10 +78,14 @@ def evaluate_cross_view(
     Returns:
         By name of the column; empty if the dataset has none. Columns in degrees that go round (``CIRCULAR``) differ by
         the shorter way, any other by subtraction.
+
+    Raises:
+        ShapeError: if ``embeddings`` is not as described.
     """
+    check_unit_rows(embeddings)
     first, second = np.concatenate([placed.view_pairs, placed.view_pairs[:, ::-1]]).T
     rows = placed.view_rows
-    scores = row_scores(embeddings[rows[first]], embeddings[rows[second]])
+    scores = score_rows(embeddings, rows[first], rows[second])
     won = (scores > nearest.scores[first]).astype(np.float64)
     views = [view for sample in placed.samples for view in sample.views]
     results = {}

@@ -7,11 +7,13 @@ of every identity, each content once, and fillers if there are any; the query it
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nearid_search.eval.blocks import check_unit_rows, search_rows
 from nearid_search.eval.embedded_split import PlacedSamples
 from nearid_search.eval.intervals import RESAMPLES, Interval, bootstrap_interval
 from nearid_search.eval.metrics import (
@@ -22,7 +24,7 @@ from nearid_search.eval.metrics import (
     recall_at_k,
 )
 from nearid_search.eval.ranks import relevant_ranks
-from nearid_search.similarity import Embeddings, Rows, row_scores, top_k
+from nearid_search.similarity import Embeddings, Rows, pair_scores, top_k
 
 CUT_OFFS = (1, 5, 10)
 FILLER_FACTORS = (1, 10, 100)
@@ -209,7 +211,11 @@ def nearest_others(placed: PlacedSamples, embeddings: Embeddings, fillers: Rows 
         placed: the identities.
         embeddings: (R, D) float32 unit rows.
         fillers: (F,) rows in the index, too.
+
+    Raises:
+        ShapeError: if ``embeddings`` is not as described.
     """
+    check_unit_rows(embeddings)
     index = index_of(placed, fillers)
     places, scores = best_wrong(embeddings[placed.view_rows], placed.view_codes, embeddings[index.rows], index.codes)
     answers, answer_scores = best_own(placed, embeddings)
@@ -232,7 +238,8 @@ def best_wrong(
     """
     # All of the query's identity may come first; the next hit is of another.
     deepest = int(np.bincount(codes).max()) + 1
-    scores, places = top_k(queries, gallery, k=deepest)
+    everything = np.arange(len(queries), dtype=np.int64)
+    scores, places = search_rows(partial(top_k, gallery=gallery, k=deepest), queries, everything)
     wrong = gallery_codes[places] != codes[:, None]
     some = wrong.any(axis=1)
     first = (np.arange(len(queries)), wrong.argmax(axis=1))
@@ -257,7 +264,7 @@ def best_own(placed: PlacedSamples, embeddings: Embeddings) -> tuple[Rows, NDArr
         for row in rows:
             others = rows[rows != row]
             if len(others):
-                found = row_scores(embeddings[np.full(len(others), row)], embeddings[others])
+                found = pair_scores(embeddings[row], embeddings[others])
                 answers[place], scores[place] = others[found.argmax()], found.max()
             place += 1
     return answers, scores

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.errors import ShapeError
+from nearid_search.eval.blocks import check_unit_rows, search_rows
 from nearid_search.eval.embedded_split import PlacedSamples
 from nearid_search.eval.intervals import RESAMPLES, Interval, bootstrap_statistic
 from nearid_search.eval.metrics import OperatingPoint, fnir_at_fpir, unresolved
@@ -116,10 +117,12 @@ def evaluate_open_set(
         The figures; NaN, with the reason, where a rate is finer than the impostors can resolve.
 
     Raises:
+        ShapeError: if ``embeddings`` is not as described.
         ValueError: if ``folds`` is below 2.
     """
     if folds < 2:
         raise ValueError(f"folds must be at least 2, got {folds}")
+    check_unit_rows(embeddings)
     order = np.random.default_rng(seed).permutation(len(placed.samples))
     parts = [part for part in np.array_split(order, folds) if len(part)]
     # With all identities in one part the gallery is empty.
@@ -200,7 +203,7 @@ def _search_fold(
     )
     near, near_codes, n_shown = _near_impostors(placed, set(held.tolist()))
     queries = np.concatenate([rows[~enrolled], near])
-    best, _ = top_k(embeddings[queries], gallery, k=1)
+    best, _ = search_rows(partial(top_k, gallery=gallery, k=1), embeddings, queries)
     impostors = Trials(
         best[:, 0].astype(np.float64),
         np.zeros(len(queries), bool),

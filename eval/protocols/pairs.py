@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nearid_search.eval.blocks import check_unit_rows, score_rows
 from nearid_search.eval.embedded_split import PlacedSamples
 from nearid_search.eval.intervals import RESAMPLES, Interval, bootstrap_interval
 from nearid_search.eval.metrics import score_margins
-from nearid_search.similarity import Embeddings, row_scores
+from nearid_search.similarity import Embeddings
 from nearid_search.trainer.dataset_rows import SampleRows
 
 NO_DISTRACTORS = "the split has no distractors, and SSR and PA compare views with distractors"
@@ -91,7 +92,11 @@ def pair_margins(samples: Sequence[SampleRows], embeddings: Embeddings) -> PairM
 
     Returns:
         The margins: two an (identity, source) with two views, six with three.
+
+    Raises:
+        ShapeError: if ``embeddings`` is not as described; NaN would pass for a margin that does not exist.
     """
+    check_unit_rows(embeddings)
     numbers, sources, lists = [], [], []
     for number, sample in enumerate(samples):
         for source in sorted({name for view in sample.views for name in view.distractors}):
@@ -112,7 +117,7 @@ def pair_margins(samples: Sequence[SampleRows], embeddings: Embeddings) -> PairM
     margins = np.full(triples.shape[:2], np.nan)
     present = triples[:, :, 0] >= 0
     anchors, others, distractors = triples[present].T
-    positive, negative = (row_scores(embeddings[anchors], embeddings[rows]) for rows in (others, distractors))
+    positive, negative = (score_rows(embeddings, anchors, rows) for rows in (others, distractors))
     margins[present] = positive.astype(np.float64) - negative
     return PairMargins(margins, np.array(numbers, np.int64), np.array(sources, np.str_), triples)
 
@@ -130,6 +135,9 @@ def evaluate_pairs(
 
     Returns:
         The figures. Without any distractor they are NaN and say so.
+
+    Raises:
+        ShapeError: if ``embeddings`` is not as described.
     """
     found = pair_margins(placed.rows, embeddings)
     # Without distractors there is no sample; with distractors but single views there are samples without margins.

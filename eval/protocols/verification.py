@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nearid_search.eval.blocks import check_unit_rows, score_rows
 from nearid_search.eval.embedded_split import PlacedSamples
 from nearid_search.eval.intervals import RESAMPLES, Interval, bootstrap_interval
 from nearid_search.eval.metrics import allowed_impostors, unresolved
 from nearid_search.eval.paired import PairedDifference, paired_difference
 from nearid_search.eval.protocols.gallery import Index, index_of
 from nearid_search.eval.protocols.open_set import RATES
-from nearid_search.similarity import Embeddings, row_scores
+from nearid_search.similarity import Embeddings
 
 _VIEWS, _PICTURES = 256, 4_096  # in a block of pairs
 
@@ -60,11 +61,13 @@ def evaluate_verification(
 
     Returns:
         The figures; NaN, with the reason, where a rate is finer than the impostors can show.
+
+    Raises:
+        ShapeError: if ``embeddings`` is not as described.
     """
+    check_unit_rows(embeddings)
     rows, pairs = placed.view_rows, placed.view_pairs
-    thresholds, place_of = np.unique(
-        row_scores(embeddings[rows[pairs[:, 0]]], embeddings[rows[pairs[:, 1]]]), return_inverse=True
-    )
+    thresholds, place_of = np.unique(score_rows(embeddings, rows[pairs[:, 0]], rows[pairs[:, 1]]), return_inverse=True)
     index = index_of(placed)
     n_impostors = _num_impostors(index, len(rows), len(pairs))
     most = allowed_impostors(n_impostors, max(RATES))
