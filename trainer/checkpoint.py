@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,25 +40,29 @@ def save_checkpoint(path: Path, head: torch.nn.Module, optimiser: torch.optim.Ad
         raise TrainingError(f"cannot write {path}: {error.strerror or error}; the best head so far is kept") from error
 
 
-def load_checkpoint(path: Path, head: torch.nn.Module, optimiser: torch.optim.AdamW) -> dict[str, Any]:
+def load_checkpoint(
+    path: Path, head: torch.nn.Module, optimiser: torch.optim.AdamW, *, recipe: Mapping[str, Any]
+) -> dict[str, Any]:
     """Restore head and optimiser in place.
 
     Args:
         path: what ``save_checkpoint`` wrote.
         head: of the same shape.
         optimiser: fresh, over the head's parameters.
+        recipe: what decides the run, JSON-ready; the state that was saved must have the same under "recipe".
 
     Returns:
         The state that was saved.
 
     Raises:
-        TrainingError: if the file is damaged or of another head.
+        TrainingError: if the file is damaged or of another run; then nothing was restored.
     """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
             state: dict[str, Any] = json.loads(file.metadata()["state"])
+            _require_same(path, state["recipe"], json.loads(json.dumps(recipe)))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  (not a dictionary)
         head.load_state_dict({name: tensors[f"head.{name}"] for name in head.state_dict()})
         for name, parameter in head.named_parameters():
@@ -68,3 +73,11 @@ def load_checkpoint(path: Path, head: torch.nn.Module, optimiser: torch.optim.Ad
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise TrainingError(f"{path} cannot be resumed ({error}): delete it to train from the start") from error
     return state
+
+
+def _require_same(path: Path, found: Mapping[str, Any], recipe: Mapping[str, Any]) -> None:
+    changed = sorted(name for name in {*found, *recipe} if found.get(name) != recipe.get(name))
+    if changed:
+        raise TrainingError(
+            f"{path} is of a run that differs in {', '.join(changed)}: delete it, or give another --out"
+        )

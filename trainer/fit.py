@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -86,6 +85,7 @@ class HeadFit:
         out: folder for checkpoint and log.
         save_best: called with every head that is better than those before.
         variants: rows among which training draws, by row of an image; validation takes the images themselves.
+        origin: hashes by name of what the tokens were made of; a checkpoint of another origin is refused.
 
     Raises:
         TrainingError: if there are not two identities with two views to learn from, or none to validate on.
@@ -103,7 +103,11 @@ class HeadFit:
         out: Path,
         save_best: SaveBest,
         variants: Mapping[int, NDArray[np.int64]] | None = None,
+        origin: Mapping[str, str] | None = None,
     ) -> None:
+        # Features and folders may move; everything else would make another run.
+        settings = {name: value for name, value in config.as_dict().items() if name not in _PLACES}
+        self._recipe: dict[str, Any] = settings | dict(origin or {})
         self._head, self._store, self._config, self._device = head.to(device), store, config, device
         self._out, self._save_best = out, save_best
         self._sampler = BatchSampler(
@@ -254,13 +258,9 @@ class HeadFit:
 
     def _resume(self) -> dict[str, Any]:
         path = self._out / CHECKPOINT_NAME
-        # Features and folders may move; everything else would make another run.
-        recipe = {name: value for name, value in self._config.as_dict().items() if name not in _PLACES}
         if not path.exists():
-            return {"step": 0, "best": None, "best_step": 0, "alarms": [], "recipe": recipe}
-        state = load_checkpoint(path, self._head, self._optimiser)
-        if state["recipe"] != json.loads(json.dumps(recipe)):
-            raise TrainingError(f"{path} is of a run with other settings: delete it, or give another --out")
+            return {"step": 0, "best": None, "best_step": 0, "alarms": [], "recipe": self._recipe}
+        state = load_checkpoint(path, self._head, self._optimiser, recipe=self._recipe)
         if self._scaler.is_enabled():
             self._scaler.load_state_dict(state["scaler"])
         return state

@@ -135,7 +135,8 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
     start = make_head(config.head, backbone, seed=config.seed, token_dims=store.token_dims)
     whole_spec, _ = _whole_head(start, store)
     failures = _cache_features(images, variants, backbone, store, listener)
-    manifest = _manifest(config, whole_spec, backbone.spec, dataset, data_hash(dataset, hashes))
+    content = data_hash(dataset, hashes)
+    manifest = _manifest(config, whole_spec, backbone.spec, dataset, content)
 
     def save_best(head: MapHead, scores: ValidationScores, step: int) -> None:
         metrics = {"step": step, **scores.as_dict()}
@@ -152,6 +153,7 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
         out=out,
         save_best=save_best,
         variants=variants.rows(store),
+        origin={"data": content, "backbone_weights": backbone.spec.weights_fingerprint},
     )
     result = fit.run(listener.on_step)
     return TrainReport(

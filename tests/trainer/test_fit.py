@@ -173,8 +173,11 @@ def test_a_finished_run_does_nothing_more(whole: Run, store: FeatureStore) -> No
 
 
 def test_a_checkpoint_of_other_settings_is_refused(whole: Run, store: FeatureStore) -> None:
-    with pytest.raises(TrainingError, match="other settings"):
-        Run(whole.out, store, learning_rate=0.02).go()
+    other = Run(whole.out, store, learning_rate=0.02, loss={"alpha": 0.1})
+    before = other.weights()
+    with pytest.raises(TrainingError, match="a run that differs in learning_rate, loss: delete it, or give another"):
+        other.go()
+    assert other.weights() == before
 
 
 def test_a_damaged_checkpoint_is_refused(whole: Run, store: FeatureStore, tmp_path: Path) -> None:

@@ -120,6 +120,16 @@ def test_the_backbone_runs_once_an_image(trained: tuple[TrainConfig, TrainReport
     assert "52 images cached already, 0 to do" in notes[0]
 
 
+def test_a_run_does_not_go_on_with_other_data_than_it_began_with(tmp_path: Path) -> None:
+    dataset = make_dataset(tmp_path / "data", things={"train": 4, "val": 2})
+    config = config_for(dataset, tmp_path / "head", epochs=1)
+    head = train(config).head
+    place(dataset / "train/thing-01/1/positive.png", 900, 11)
+    with pytest.raises(TrainingError, match=r"checkpoint\.safetensors is of a run that differs in data: delete it"):
+        train(config)
+    assert load_head(tmp_path / "head").fingerprint == head
+
+
 def test_cached_tokens_are_the_backbones(trained: tuple[TrainConfig, TrainReport, list[str]], dataset: Path) -> None:
     config, _, _ = trained
     backbone = open_backbone("dinov2-small", device="cpu")
