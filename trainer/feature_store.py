@@ -41,7 +41,7 @@ class FeatureStore:
         projections: what tokens go through on the way in, one a scale; empty if nothing.
 
     Raises:
-        FeatureStoreError: if the folder holds a store of another backbone or codec, or is damaged.
+        FeatureStoreError: if the folder holds a store of another backbone or codec, is damaged, or cannot be written.
     """
 
     def __init__(self, folder: Path, spec: BackboneSpec, codec: TokenCodec | None = None) -> None:
@@ -56,10 +56,13 @@ class FeatureStore:
         self._rows: dict[str, int] = {}
         self._checksums: list[int] = []
         self._maps: list[NDArray[np.void]] | None = None
-        folder.mkdir(parents=True, exist_ok=True)
         self._known_bytes = 0  # of rows.txt
-        with FileLock(folder / _LOCK_NAME):
-            self._check_manifest(spec)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder / _LOCK_NAME):
+                self._check_manifest(spec)
+        except OSError as error:
+            raise FeatureStoreError(f"cannot write to {folder}: {error.strerror or error}") from error
         if self._projections_path.exists():
             self.projections = load_projections(self._projections_path)
         self._read_rows()
@@ -123,8 +126,8 @@ class FeatureStore:
         free = shutil.disk_usage(self.folder).free
         if needed > free:
             raise FeatureStoreError(
-                f"the features of {num_images:,} images take {needed / 1e9:.1f} GB, but {self.folder} has "
-                f"{free / 1e9:.1f} GB free: make room, use another folder, or keep them as int8 or fewer tokens"
+                f"the features of {num_images:,} images take {needed / 1e6:,.1f} MB, but {self.folder} has "
+                f"{free / 1e6:,.1f} MB free: make room, use another folder, or keep them as int8 or fewer tokens"
             )
         return needed
 
@@ -205,7 +208,8 @@ class FeatureStore:
         path = self.folder / "store.json"
         ours = {"format_version": _FORMAT_VERSION, "backbone": spec.fingerprint, "codec": self.codec.as_dict()}
         if not path.exists():
-            if any(entry.name != _LOCK_NAME for entry in self.folder.iterdir()):
+            # A crash or a full disk may have left the file that was to become the manifest.
+            if any(entry.name not in (_LOCK_NAME, f"{path.name}.tmp") for entry in self.folder.iterdir()):
                 raise FeatureStoreError(
                     f"{self.folder} holds other files: give an empty or new folder for the features"
                 )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from nearid_search.errors import MissingExtraError
+from nearid_search.durable_file import write_file
+from nearid_search.errors import MissingExtraError, TrainingError
 
 LOG_NAME = "train.jsonl"
 TENSORBOARD_FOLDER = "tensorboard"
@@ -26,14 +28,16 @@ class RunLog:
 
     Raises:
         MissingExtraError: if TensorBoard is wanted and not installed.
+        TrainingError: if the folder cannot be written.
     """
 
     def __init__(self, folder: Path, *, step: int, tensorboard: bool = False) -> None:
         self._path = folder / LOG_NAME
-        lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
-        self._path.write_text("".join(line + "\n" for line in lines[:step]), encoding="utf-8")
-        self._lines = self._path.open("a", encoding="utf-8")
-        self._events = _open_events(folder / TENSORBOARD_FOLDER, step) if tensorboard else None
+        with self._writing():
+            lines = self._path.read_bytes().splitlines(keepends=True) if self._path.exists() else []
+            write_file(self._path, b"".join(lines[:step]))
+            self._events = _open_events(folder / TENSORBOARD_FOLDER, step) if tensorboard else None
+            self._lines = self._path.open("a", encoding="utf-8")
 
     def add(self, step: int, values: Mapping[str, float | str | None]) -> None:
         """Write the figures of a step; a crash later on does not lose them.
@@ -41,19 +45,32 @@ class RunLog:
         Args:
             step: counted from 1.
             values: by name, JSON-ready; TensorBoard gets those that are numbers.
+
+        Raises:
+            TrainingError: if the log cannot be written.
         """
         # JSON has no infinity, which a gradient in half precision may be.
         finite = {
             name: None if isinstance(value, float) and not math.isfinite(value) else value
             for name, value in values.items()
         }
-        self._lines.write(json.dumps({"step": step, **finite}) + "\n")
-        self._lines.flush()
-        if self._events is not None:
-            for name, value in finite.items():
-                if isinstance(value, int | float):
-                    self._events.add_scalar(name, value, step)
-            self._events.flush()
+        with self._writing():
+            self._lines.write(json.dumps({"step": step, **finite}) + "\n")
+            self._lines.flush()
+            if self._events is not None:
+                for name, value in finite.items():
+                    if isinstance(value, int | float):
+                        self._events.add_scalar(name, value, step)
+                self._events.flush()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise TrainingError(
+                f"cannot write {self._path}: {error.strerror or error}; the best head so far is kept"
+            ) from error
 
     def __enter__(self) -> Self:
         return self
@@ -61,9 +78,11 @@ class RunLog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._lines.close()
-        if self._events is not None:
-            self._events.close()
+        # A line that did not fit on the disk is tried once more here: that error is known already.
+        with self._writing() if error is None else suppress(OSError):
+            self._lines.close()
+            if self._events is not None:
+                self._events.close()
 
 
 def _open_events(folder: Path, step: int) -> Any:  # noqa: ANN401  (a SummaryWriter)

@@ -196,7 +196,7 @@ def test_a_missing_image_is_named(tmp_path: Path) -> None:
 
 
 def test_too_little_space_is_said_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(FeatureStoreError, match=r"take 44000\.0 GB"):
+    with pytest.raises(FeatureStoreError, match=r"take 44,000,000\.0 MB"):
         FeatureStore(tmp_path, SPEC).require_space(10**12)
 
 
