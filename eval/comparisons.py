@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nearid_search.eval.embedded_split import EmbeddedSplit
-from nearid_search.eval.eval_report import BASELINE_FIGURES, Baseline, ReadoutReport
+from nearid_search.eval.eval_report import BASELINE_FIGURES, MASKED, Baseline, ReadoutReport
 from nearid_search.eval.intervals import Sampling
 from nearid_search.eval.paired import PairedDifference, paired_difference
 from nearid_search.eval.protocols.gallery import GalleryResult, evaluate_gallery
@@ -35,13 +35,14 @@ def make_baselines(
             report = reports[name]
             found.append((name, report.pairs, report.gallery))
             if report.masked is not None and name != OTHER:
-                found.append((f"{name} + mask", report.masked.pairs, report.masked.gallery))
-    rows: list[Baseline] = []
+                found.append((name + MASKED, report.masked.pairs, report.masked.gallery))
+    rows = []
     for name, pairs, gallery in found:
         every = {"ssr": pairs.pooled.ssr, "pa": pairs.pooled.pa, **gallery.figures}
+        used = embedded.masked if name.endswith(MASKED) else embedded.placed
+        n_left_out = embedded.placed.num_pictures - used.num_pictures
         figures = {figure: every[figure] for figure in BASELINE_FIGURES}
-        first = rows[0].figures if rows else figures
-        rows.append(Baseline(name=name, figures=figures, comparable=all(first[f].n == figures[f].n for f in figures)))
+        rows.append(Baseline(name=name, figures=figures, n_left_out=n_left_out))
     return tuple(rows)
 
 

@@ -26,7 +26,7 @@ class Dropped:
     """What of a split counts nowhere.
 
     Attributes:
-        failures: pictures and masks that could not be read or embedded.
+        failures: pictures and masks that could not be read or embedded, each reason once.
         identities: those none of whose views is left.
         views: those that could not be read or embedded.
         duplicate_views: those with the same bytes as an earlier view of their identity.
@@ -85,6 +85,11 @@ class PlacedSamples:
         """(N,) row of every distractor that is no view of any identity, each once, sorted."""
         rows = {row for sample in self.rows for view in sample.views for row in view.distractors.values()}
         return np.array(sorted(rows - set(self.view_rows.tolist())), np.int64)
+
+    @property
+    def num_pictures(self) -> int:
+        """Views and distractors, each as often as it is named."""
+        return sum(1 + len(view.distractors) for sample in self.samples for view in sample.views)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +193,8 @@ class _Placement:
         self._refuse_shared(kept)
         kept = [replace(sample, views=tuple(map(self._kept_distractors, sample.views))) for sample in kept]
         left = tuple(sample for sample in kept if sample.views)
-        failures = tuple(self.encoded.failures.values())
+        # A file with a mask is asked for twice, and a mask once for each picture of its view.
+        failures = tuple(dict.fromkeys(self.encoded.failures.values()))
         self._count(identities=len(kept) - len(left))
         self.dropped = replace(self.dropped, failures=failures)
         return PlacedSamples(left, tuple(_rows_of(sample, self.encoded.rows, masked=False) for sample in left))

@@ -18,6 +18,8 @@ from nearid_search.eval.protocols.pairs import PairsResult
 from nearid_search.eval.protocols.verification import VerificationResult
 
 FORMAT_VERSION = 1
+MASKED = " + mask"
+"""How names of baselines end that see no background."""
 BASELINE_FIGURES = ("ssr", "pa", "recall@1", "recall@5", "recall@10", "map")
 
 
@@ -95,16 +97,28 @@ class Baseline:
     Attributes:
         name: of the readout, with " + mask" where the background is cut out.
         figures: ``ssr``, ``pa``, ``recall@1``, ``recall@5``, ``recall@10`` and ``map``.
-        comparable: whether it counts the same samples and queries as the first row.
+        n_left_out: views and distractors of the first row that this one lacks: those without a mask, or that could not
+            be cut out by it.
     """
 
     name: str
     figures: dict[str, Interval]
-    comparable: bool
+    n_left_out: int
+
+    @property
+    def comparable(self) -> bool:
+        """Whether it is about the same pictures as the first row."""
+        return not self.n_left_out
+
+    @property
+    def label(self) -> str:
+        """The name, with a star if the row is not to be ranked; see ``EvalReport.star``."""
+        return self.name if self.comparable else f"{self.name} *"
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
-        return {"name": self.name, "comparable": self.comparable, **_as_dicts(self.figures)}
+        how_much = {"comparable": self.comparable, "n_left_out": self.n_left_out}
+        return {"name": self.name, **how_much, **_as_dicts(self.figures)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +172,33 @@ class EvalReport:
             "distractors": sum(len(view.distractors) for sample in placed.samples for view in sample.views),
             "fillers": len(self.embedded.fillers),
         }
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """What is in no figure, or not in all, in words, and how much of it; only what there is."""
+        dropped = {name.replace("_", " "): n for name, n in vars(self.embedded.dropped).items() if name != "failures"}
+        first = next(iter(self.readouts.values()))
+        every = {
+            **dropped,
+            "samples without a margin, in no SSR or PA": first.pairs.pooled.n_dropped,
+            "identities without a margin, for want of a second view or of distractors": first.pairs.n_unpaired,
+            "views that are their identity's only one, in no recall or mAP": first.gallery.n_lone,
+            "open-set distractors that show another identity of the split": first.open_set.n_shown,
+        }
+        return {name: number for name, number in every.items() if number}
+
+    @property
+    def left_out_line(self) -> str:
+        """``left_out`` in one line, to stand beside figures; empty if nothing was."""
+        words = "; ".join(f"{number:,} {name}" for name, number in self.left_out.items())
+        return f"left out: {words}" if words else ""
+
+    @property
+    def star(self) -> str:
+        """What the star of a baseline means; empty if none has one."""
+        lost = max((row.n_left_out for row in self.baselines), default=0)
+        why = f"{lost:,} pictures that have no mask or could not be cut out by it"
+        return f"* leaves out {why}: do not rank it against the other rows" if lost else ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report with the stable keys of ``eval --json``; ``head`` is null without a head."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -16,6 +16,7 @@ from nearid_search.eval.intervals import RESAMPLES, Interval, bootstrap_interval
 from nearid_search.eval.metrics import score_margins
 from nearid_search.similarity import Embeddings
 from nearid_search.trainer.dataset_rows import SampleRows
+from nearid_search.trainer.datasets.problems import first_few
 
 NO_DISTRACTORS = "the split has no distractors, and SSR and PA compare views with distractors"
 _NO_MARGINS = "no identity has both two views and a distractor"
@@ -183,6 +184,12 @@ def sample_values(margins: NDArray[np.float64]) -> dict[str, tuple[NDArray[np.fl
             "pa_reference": (exists * (won + won_mean) / (counts + 1), counts + 1),
             "ssr_mean": (exists * won_mean, ones),
         }
+
+
+def slices_line(slices: Mapping[str, PairFigures]) -> str:
+    """Say how many samples of each slice have no margin, to stand beside its figures; empty if all have one."""
+    lost = [f"{name} {figures.n_dropped:,}" for name, figures in slices.items() if figures.n_dropped]
+    return f"samples left out, for want of a margin: {first_few(lost)}" if lost else ""
 
 
 def _figures(

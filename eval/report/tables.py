@@ -10,6 +10,7 @@ import numpy as np
 from nearid_search.eval.eval_report import BASELINE_FIGURES, EvalReport, ReadoutReport
 from nearid_search.eval.intervals import Interval
 from nearid_search.eval.protocols.open_set import RATES
+from nearid_search.eval.protocols.pairs import PairFigures, slices_line
 
 _MOST_ROWS = 100
 
@@ -85,20 +86,14 @@ def headline_table(report: EvalReport) -> Table:
     for name, differences in report.differences.items():
         if lost := max(each.n_dropped for each in differences.values()):
             notes.append(f"{name}: {lost:,} samples or queries that only one of the two has are in no difference")
+    notes += filter(None, [report.left_out_line])
     return Table("All figures, in percent", tuple(columns), tuple(rows), tuple(notes))
 
 
 def baseline_table(report: EvalReport) -> Table:
     """Return one row an encoder, as the paper's Table 1 has them."""
-    rows = tuple(
-        (
-            row.name if row.comparable else f"{row.name} *",
-            tuple(row.figures[figure] for figure in BASELINE_FIGURES),
-        )
-        for row in report.baselines
-    )
-    uneven = any(not row.comparable for row in report.baselines)
-    notes = ("* counts other samples than the first row (see n): do not rank it against the others",) if uneven else ()
+    rows = tuple((row.label, tuple(row.figures[figure] for figure in BASELINE_FIGURES)) for row in report.baselines)
+    notes = tuple(filter(None, (report.star, report.left_out_line)))
     columns = ("encoder", *(TITLES[figure] for figure in BASELINE_FIGURES))
     return Table("Ways of reading one backbone, in percent", columns, rows, notes)
 
@@ -205,22 +200,12 @@ def threshold_table(report: EvalReport) -> Table:
 
 def dropped_table(report: EvalReport) -> Table:
     """Return how much of what counts nowhere; empty if nothing was left out."""
-    counts = {
-        name.replace("_", " "): number for name, number in vars(report.embedded.dropped).items() if name != "failures"
-    }
-    first = next(iter(report.readouts.values()))
-    counts |= {
-        "samples without a margin, in no SSR or PA": first.pairs.pooled.n_dropped,
-        "identities without a margin, for want of a second view or of distractors": first.pairs.n_unpaired,
-        "views that are their identity's only one, in no recall or mAP": first.gallery.n_lone,
-        "open-set distractors that show another identity of the split": first.open_set.n_shown,
-    }
-    rows = tuple((name, (f"{number:,}",)) for name, number in counts.items() if number)
+    rows = tuple((name, (f"{number:,}",)) for name, number in report.left_out.items())
     return Table("What was left out", ("", "how many"), rows)
 
 
 def _pair_slices(
-    report: EvalReport, caption: str, what: str, parts: Callable[[ReadoutReport], Mapping[str, object]]
+    report: EvalReport, caption: str, what: str, parts: Callable[[ReadoutReport], Mapping[str, PairFigures]]
 ) -> Table:
     names = list(parts(next(iter(report.readouts.values()))))
 
@@ -228,7 +213,9 @@ def _pair_slices(
         found: Cell = getattr(parts(readout)[name], figure)
         return found
 
-    return _sliced(report, caption, what, names, ("ssr", "pa"), cell)
+    found = _sliced(report, caption, what, names, ("ssr", "pa"), cell)
+    lost = slices_line(parts(next(iter(report.readouts.values()))))
+    return replace(found, notes=(*found.notes, lost)) if lost else found
 
 
 def _sliced(

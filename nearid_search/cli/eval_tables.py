@@ -16,6 +16,7 @@ from nearid_search.eval.eval_report import EvalReport
 from nearid_search.eval.evaluate import EvalListener
 from nearid_search.eval.intervals import Interval
 from nearid_search.eval.paired import PairedDifference
+from nearid_search.eval.protocols.pairs import slices_line
 
 _TITLES = {"ssr": "SSR", "pa": "PA", "recall@1": "R@1", "recall@5": "R@5", "recall@10": "R@10", "map": "mAP"}
 _TITLES |= {"tar@far=0.01": "TAR at FAR 1 %", "tar@far=0.001": "TAR at FAR 0.1 %"}
@@ -55,9 +56,9 @@ def print_eval_report(report: EvalReport, *, json: bool) -> None:
     counts = ", ".join(f"{count:,} {name}" for name, count in report.counts.items())
     out = Console(soft_wrap=True)
     out.print(Text(f"{report.dataset}, {report.split}: {counts}; encoder {report.encoder}"))
-    _print_figures("percent, with 95 % intervals over identities", [(b.name, b.figures) for b in report.baselines])
-    if not all(baseline.comparable for baseline in report.baselines):
-        out.print(Text("rows with another n count other samples: do not rank them against each other", style="yellow"))
+    _print_figures("percent, with 95 % intervals over identities", [(b.label, b.figures) for b in report.baselines])
+    for line in filter(None, (report.star, report.left_out_line)):
+        out.print(Text(line, style="yellow"))
     readouts = report.readouts.items()
     open_set = [(name, {key: value for key, value in each.figures.items() if "fnir" in key}) for name, each in readouts]
     _print_figures("open set, lower is better", open_set)
@@ -68,10 +69,13 @@ def print_eval_report(report: EvalReport, *, json: bool) -> None:
         for name, each in readouts
     ]
     if sources:
-        _print_figures("by distractor source", sources)
+        _print_figures("by distractor source: compare the rows of a source, not sources", sources)
+        if lost := slices_line(next(iter(report.readouts.values())).pairs.per_source):
+            out.print(Text(lost, style="yellow"))
     for name, differences in report.differences.items():
         _print_differences(name, differences)
-    _print_dropped(report)
+    for failure in report.embedded.dropped.failures:
+        note(f"left out {failure.path}: {failure.error}")
 
 
 def _print_figures(title: str, rows: Sequence[tuple[str, Mapping[str, Interval]]]) -> None:
@@ -99,23 +103,6 @@ def _print_differences(name: str, differences: Mapping[str, PairedDifference]) -
             counts = (f"{each.difference.n:,}", f"{each.n_dropped:,}")
             table.add_row(_TITLES[figure], Text(_percent(each.difference, signed=True)), p_value, *counts)
     print_whole(table)
-
-
-def _print_dropped(report: EvalReport) -> None:
-    dropped = report.embedded.dropped
-    for name, count in vars(dropped).items():
-        if name != "failures" and count:
-            note(f"left out: {count:,} {name.replace('_', ' ')}")
-    for failure in dropped.failures:
-        note(f"left out {failure.path}: {failure.error}")
-    frozen = report.readouts["frozen"]
-    for count, what in (
-        (frozen.pairs.pooled.n_dropped, "samples have no margin: SSR and PA do not count them"),
-        (frozen.pairs.n_unpaired, "identities have no margin, for want of a second view or of distractors"),
-        (frozen.gallery.n_lone, "views are their identity's only one: recall and mAP do not count them as queries"),
-    ):
-        if count:
-            note(f"{count:,} {what}")
 
 
 def _percent(figure: Interval, *, signed: bool = False) -> str:

@@ -46,15 +46,25 @@ def test_json_is_one_object_with_head_and_frozen(inside: Path, capsys: pytest.Ca
 
 def test_tables_show_intervals_and_n_and_what_was_left_out(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broken = inside / "broken"
-    write_folder(broken, IMAGES)
+    masks = [Drawn("test", "cup", view, "mask", "", view) for view in (1, 2)]
+    write_folder(broken, [*IMAGES, *masks, *two_views("test", "lid", 900)[:2]])
     (broken / file_name(IMAGES[1])).write_bytes(b"no picture")
     assert run(["eval", str(broken), "--head", "head-1", "--device", "cpu"]) == 0
     captured = capsys.readouterr()
     for text in ("SSR", "R@10", "mean token", "frozen", "FNIR at FPIR 1 %", "flux, head", "head - frozen"):
         assert text in captured.out
-    assert "18 pictures to embed" in captured.err
-    assert "left out: 1 distractors" in captured.err
-    assert f"left out {broken / file_name(IMAGES[1])}" in captured.err.replace("\n", "")
+    lines = [line.strip() for line in captured.out.splitlines()]
+    first, second = (lines.index(next(line for line in lines if line.startswith(title))) for title in ("perc", "open"))
+    beside = lines[first:second]
+    assert any(line.startswith("frozen + mask *") for line in beside)
+    star = "* leaves out 14 pictures that have no mask or could not be cut out by it"
+    assert f"{star}: do not rank it against the other rows" in beside
+    (left_out,) = (line for line in beside if line.startswith("left out: "))
+    assert "1 distractors; 1 samples without a margin, in no SSR or PA; 1 identities" in left_out
+    assert left_out.endswith("1 views that are their identity's only one, in no recall or mAP")
+    assert "samples left out, for want of a margin: flux 1" in lines[second:]
+    assert "26 pictures to embed" in captured.err
+    assert captured.err.replace("\n", "").count(f"left out {broken / file_name(IMAGES[1])}") == 1
 
 
 def test_the_html_file_holds_the_figures_and_the_command(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:

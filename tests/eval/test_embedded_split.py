@@ -94,7 +94,7 @@ def test_what_cannot_be_read_is_dropped_and_counted(tmp_path: Path, encoder: Ide
     assert any("no such file" in failure.error for failure in dropped.failures)
     counts = dropped.as_dict()
     assert counts["views"] == 2
-    assert len(dropped.failures) == 6  # two views, a distractor, and the three pictures with the mask
+    assert len(dropped.failures) == 4  # two views, a distractor, and the mask, once for its three pictures
 
 
 def test_copies_of_a_view_and_of_its_identity_are_dropped_and_counted(tmp_path: Path, encoder: IdentityEncoder) -> None:

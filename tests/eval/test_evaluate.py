@@ -91,6 +91,8 @@ def test_head_and_frozen_stand_side_by_side_and_so_do_the_baselines(report: Eval
     assert list(rows) == ["frozen", "frozen + mask", "mean token", "head", "head + mask"]
     assert {name for name, row in rows.items() if not row.comparable} == {"frozen + mask", "head + mask"}
     assert rows["frozen + mask"].figures["ssr"].n == 4
+    assert [row.n_left_out for row in report.baselines] == [0, 12, 0, 0, 12]
+    assert report.as_dict()["baselines"][1]["n_left_out"] == 12
     assert rows["head"].figures["ssr"] == report.readouts["head"].figures["ssr"]
     assert set(report.differences) == {"head - frozen"}
     difference = report.differences["head - frozen"]["ssr"].difference

@@ -112,6 +112,9 @@ def test_the_tables_hold_the_figures_of_the_report(report: EvalReport, page: Pag
     assert list(baselines) == ["frozen", "frozen + mask *", "mean token", "head", "head + mask *", "other head"]
     assert list(tables["By distractor source, in percent"]) == ["<b>flux</b>", "<b>sdxl</b>"]
     assert tables["What was left out"]["views"] == ["1"]
+    beside = [element.text for element in page.all("p") if element.attributes.get("class") == "note"]
+    assert [line for line in beside if line.startswith("left out: ")] == [report.left_out_line] * 2
+    assert report.star in beside
     assert "By category, in percent" not in tables  # the only one says what the headline says
     assert tables["Recall@1 from one other view, by difference in seed, in percent"]
 
