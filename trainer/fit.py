@@ -146,15 +146,15 @@ class HeadFit:
         """
         frozen = validate(self._val, frozen_embeddings(self._store, self._val_rows))
         state = self._resume()
-        self._mine()
+        self._mine(state["step"])
         with RunLog(self._out, step=state["step"], tensorboard=self._config.tensorboard) as log:
             for step in range(state["step"], self.total_steps):
                 terms = self.step(step)
                 entry: dict[str, Any] = dict(terms)
                 scores = None
                 if (step + 1) % self._config.validate_every == 0 or step + 1 == self.total_steps:
-                    scores = validate(self._val, self._embed(self._val_rows))
-                    self._mine()
+                    scores = validate(self._val, self._embed(self._val_rows, step + 1))
+                    self._mine(step + 1)
                     entry |= scores.as_dict() | ({"alarm": scores.alarm} if scores.alarm else {})
                     self._keep_if_better(state, step + 1, scores)
                 log.add(step + 1, entry)
@@ -233,19 +233,19 @@ class HeadFit:
     def _tokens(self, rows: NDArray[np.int64]) -> list[torch.Tensor]:
         return [torch.from_numpy(scale).to(self._device) for scale in self._store.tokens(rows)]
 
-    def _embed(self, rows: NDArray[np.int64]) -> Embeddings:
+    def _embed(self, rows: NDArray[np.int64], step: int) -> Embeddings:
         try:
             return head_embeddings(self._head, self._store, rows, device=self._device)
         except ShapeError as error:
             raise TrainingError(
-                f"the head gives embeddings that are no numbers ({error}): lower learning_rate "
+                f"the head gives embeddings that are no numbers at step {step} ({error}): lower learning_rate "
                 f"(now {self._config.learning_rate:g}); the best head so far is kept"
             ) from error
 
-    def _mine(self) -> None:
+    def _mine(self, step: int) -> None:
         """Look up which identities the head confuses now; decided by its weights, so a resumed run finds the same."""
         if self._config.hard_negatives > 0:
-            views = [self._embed(rows) for rows in self._sampler.view_rows()]
+            views = [self._embed(rows, step) for rows in self._sampler.view_rows()]
             self._neighbours = nearest_identities(views, k=self._config.batch_size)
 
     def _keep_if_better(self, state: dict[str, Any], step: int, scores: ValidationScores) -> None:

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from toy_backbone import TOY_SPEC
 
 pytest.importorskip("torch")
+
+import torch
 
 from nearid_search.errors import TrainingError
 from nearid_search.head import MapHead
@@ -27,21 +30,27 @@ HEAD = HeadSpec(token_dims=(3, 5), width=8, num_heads=2, num_probes=2, mlp_dim=1
 NUM_THINGS, VIEWS = 12, 3
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> FeatureStore:
-    """Every view is followed by its distractor: the background is loud and shared, the thing is quiet."""
+def make_store(folder: Path, *, likeness: float, loudness: float) -> FeatureStore:
+    """Every view is followed by its distractor, a thing ``likeness`` of which is the view's, on the same background."""
     rng = np.random.default_rng(0)
-    store = FeatureStore(tmp_path_factory.mktemp("features") / "store", TOY_SPEC)
+    store = FeatureStore(folder, TOY_SPEC)
     things = rng.standard_normal((NUM_THINGS, 2, 3))
+    things[:, 1] = likeness * things[:, 0] + (1 - likeness) * things[:, 1]
     for number in range(NUM_THINGS):
         for view in range(VIEWS):
-            backgrounds = [rng.standard_normal((scale.num_tokens, scale.dim)) * 2 for scale in TOY_SPEC.token_scales]
+            backgrounds = [rng.standard_normal((scale.num_tokens, scale.dim)) for scale in TOY_SPEC.token_scales]
             for kind in range(2):
-                tokens = [background.copy() for background in backgrounds]
+                tokens = [background * loudness for background in backgrounds]
                 for scale in tokens:
                     scale[0, :3] = things[number, kind]
                 store.append([f"{number}-{view}-{kind}"], [scale[None].astype(np.float32) for scale in tokens])
     return store
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> FeatureStore:
+    """Backgrounds are loud, and distractors are any other thing."""
+    return make_store(tmp_path_factory.mktemp("features") / "store", likeness=0, loudness=2)
 
 
 def samples(first: int, last: int) -> list[SampleRows]:
@@ -82,7 +91,7 @@ class Run:
     def weights(self) -> dict[str, bytes]:
         return {name: array.tobytes() for name, array in self.head.to_arrays().items()}
 
-    def log(self) -> list[dict[str, float]]:
+    def log(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.out / LOG_NAME).read_text().splitlines()]
 
 
@@ -186,11 +195,60 @@ def test_a_damaged_checkpoint_is_refused(whole: Run, store: FeatureStore, tmp_pa
         Run(tmp_path, store).go()
 
 
-def test_a_loss_that_is_no_number_stops_with_the_step_and_keeps_the_best(store: FeatureStore, tmp_path: Path) -> None:
+def test_nan_stops_with_the_step_and_what_was_saved_before_stays(
+    whole: Run, store: FeatureStore, tmp_path: Path
+) -> None:
+    run = Run(tmp_path, store)
+
+    def poison(report: StepReport) -> None:
+        if report.step == 15:
+            torch.nn.init.constant_(run.head.probes, math.nan)
+
+    message = r"^the loss is nan at step 16: lower learning_rate \(now 0\.01\); the best head so far is kept$"
+    with pytest.raises(TrainingError, match=message):
+        run.go(poison)
+    assert run.log() == whole.log()[:15]
+    assert run.kept == whole.kept[:1]
+    again = Run(tmp_path, store)
+    again.go()
+    assert again.weights() == whole.weights()
+
+
+def test_a_rate_that_is_too_high_stops_with_the_step(store: FeatureStore, tmp_path: Path) -> None:
     run = Run(tmp_path, store, learning_rate=1e30, warmup_steps=0, clip_norm=1e30, validate_every=1)
-    with pytest.raises(TrainingError, match=r"(nan|inf|no numbers).*: lower learning_rate"):
+    with pytest.raises(TrainingError, match=r"(nan|inf|no numbers) at step \d+.*: lower learning_rate"):
         run.go()
     assert all(math.isfinite(entry["loss"]) for entry in run.log())
+
+
+def test_a_collapse_is_named_in_the_log_and_in_the_result(store: FeatureStore, tmp_path: Path) -> None:
+    def interrupt(report: StepReport) -> None:
+        if report.step == 14:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Run(tmp_path, store, epochs=10, loss={"alpha": 0.0}).go(interrupt)
+    run = Run(tmp_path, store, epochs=10, loss={"alpha": 0.0})
+    alarms = run.go().alarms
+    assert [alarm.partition(" (")[0] for alarm in alarms] == [
+        "step 10: graded similarity is lost",
+        "step 20: graded similarity is lost",
+    ]
+    assert [f"step {entry['step']}: {entry['alarm']}" for entry in run.log() if "alarm" in entry] == list(alarms)
+
+
+def test_a_head_to_which_all_things_look_alike_is_named(store: FeatureStore, tmp_path: Path) -> None:
+    run = Run(tmp_path, store, epochs=5, learning_rate=1e-12)
+    assert run.head.output is not None
+    torch.nn.init.zeros_(run.head.output.weight)
+    torch.nn.init.ones_(run.head.output.bias)
+    (alarm,) = run.go().alarms
+    assert alarm.startswith("step 10: all things look alike to the head (spread of scores 0.0000)")
+
+
+def test_a_head_that_keeps_its_grades_raises_no_alarm(tmp_path: Path) -> None:
+    similar = make_store(tmp_path / "store", likeness=0.8, loudness=0.3)
+    assert Run(tmp_path / "out", similar).go().alarms == ()
 
 
 def test_too_little_to_learn_from(store: FeatureStore, tmp_path: Path) -> None:
