@@ -19,20 +19,20 @@ class HeadConfig:
 
     Attributes:
         start: "pool": as the backbone's own attention pool, which then decides width, num_heads and mlp_dim; a backbone
-            without one, and "random", start from seeded weights.
+            without one, and "random", start from seeded weights. What is saved says which it was.
         width: of the attention; a multiple of ``num_heads``.
         num_heads: attention heads.
-        num_probes: learned queries, each pooling the tokens its own way.
+        num_probes: learned queries, each pooling the tokens its own way; None: one as in the pool, or 4 without a pool.
         mlp_dim: hidden width of the MLP.
-        out_dim: width of an embedding.
+        out_dim: width of an embedding; None: the pool's, or 256 without a pool.
     """
 
     start: Literal["pool", "random"] = "pool"
     width: int = 384
     num_heads: int = 6
-    num_probes: int = 4
+    num_probes: int | None = None
     mlp_dim: int = 768
-    out_dim: int = 256
+    out_dim: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

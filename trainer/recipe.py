@@ -116,7 +116,7 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
         BackboneError, ConfigError, DeviceUnavailableError, MissingExtraError, WeightsError: from opening the backbone.
     """
     from nearid_search.trainer.fit import HeadFit
-    from nearid_search.trainer.new_head import make_head
+    from nearid_search.trainer.new_head import make_head, resolve_head
 
     started = time.perf_counter()
     listener = listener or Listener()
@@ -132,6 +132,7 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
     images = {hashes[placed.image]: placed.image for placed in dataset.images() if placed.role != "mask"}
     variants = Variants(config.augment, dataset.split("train"), hashes)
     store = _open_store(config, dataset, hashes, backbone)
+    config = replace(config, head=resolve_head(config.head, backbone, token_dims=store.token_dims))
     start = make_head(config.head, backbone, seed=config.seed, token_dims=store.token_dims)
     whole_spec, _ = _whole_head(start, store)
     failures = _cache_features(images, variants, backbone, store, listener)
