@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,21 +41,30 @@ class Agreement:
     Attributes:
         m_h: Fisher-z mean over methods, in [-1, 1]; its interval resamples subjects, each with all its prompts and
             methods. ``m_h.n`` counts pairs of method and prompt.
-        per_method: mean over the groups of Pearson's r between scores and ratings.
+        methods: mean over the groups of Pearson's r between scores and ratings, by method; the intervals resample
+            subjects and count prompts.
         per_group: method to group to Pearson's r over prompts, rounded to 4 decimals.
-        n_per_method: prompts counted.
         missing: prompts left out.
         missing_methods: methods that people rated and the scorer did not score; counted nowhere.
         unrated_methods: methods that the scorer scored and people did not rate; counted nowhere.
     """
 
     m_h: Interval
-    per_method: Mapping[str, float]
+    methods: Mapping[str, Interval]
     per_group: Mapping[str, Mapping[str, float]]
-    n_per_method: Mapping[str, int]
     missing: tuple[Missing, ...]
     missing_methods: tuple[str, ...]
     unrated_methods: tuple[str, ...]
+
+    @property
+    def per_method(self) -> dict[str, float]:
+        """The figure of each method."""
+        return {method: each.value for method, each in self.methods.items()}
+
+    @property
+    def n_per_method(self) -> dict[str, int]:
+        """Prompts counted of each method."""
+        return {method: each.n for method, each in self.methods.items()}
 
     def as_dict(self) -> dict[str, Any]:
         """Return one scorer's part of ``agreement --json``; without interval its ends are null."""
@@ -62,9 +72,10 @@ class Agreement:
         return {
             "m_h": interval.pop("value"),
             **interval,
-            "per_method": dict(self.per_method),
+            "per_method": self.per_method,
+            "per_method_intervals": {method: each.as_dict() for method, each in self.methods.items()},
             "per_group": {method: dict(groups) for method, groups in self.per_group.items()},
-            "n_per_method": dict(self.n_per_method),
+            "n_per_method": self.n_per_method,
             "n_missing": len(self.missing),
             "missing": [
                 {"method": entry.method, "prompt": entry.prompt, "absent": list(entry.absent)} for entry in self.missing
@@ -95,19 +106,28 @@ class _Judged:
     def correlations(self, rows: NDArray[np.int64]) -> dict[str, dict[str, float]]:
         """Return method to group to rounded r over the rows given; NaN where either side is constant."""
         codes = self.codes[rows]
-        found = {}
-        for code, method in enumerate(self.methods):
-            own = rows[codes == code]
-            found[method] = {
-                group: round(pearson(self.scores[own], values[own]), _DECIMALS)
-                for group, values in self.ratings.items()
-            }
-        return found
+        return {method: self._by_group(rows[codes == code]) for code, method in enumerate(self.methods)}
 
     def m_h(self, rows: NDArray[np.int64]) -> float:
         """Return the figure over the rows given; NaN if a correlation is."""
-        means = np.array(list(_over_groups(self.correlations(rows)).values()))
+        means = np.array([_mean(groups) for groups in self.correlations(rows).values()])
         return float("nan") if np.isnan(means).any() else fisher_mean(means)
+
+    def means(self) -> dict[str, Interval]:
+        """Return the mean over groups of each method's correlations."""
+        found = {}
+        for code, method in enumerate(self.methods):
+            own = np.flatnonzero(self.codes == code)
+            found[method] = bootstrap_statistic(partial(self._mean_of, own), self.subjects[own])
+        return found
+
+    def _mean_of(self, own: NDArray[np.int64], drawn: NDArray[np.int64]) -> float:
+        return _mean(self._by_group(own[drawn]))
+
+    def _by_group(self, rows: NDArray[np.int64]) -> dict[str, float]:
+        return {
+            group: round(pearson(self.scores[rows], values[rows]), _DECIMALS) for group, values in self.ratings.items()
+        }
 
 
 def human_agreement(ratings: Ratings) -> dict[str, Agreement]:
@@ -146,13 +166,10 @@ def _agreement(scorer: str, scores: Mapping[str, Values], ratings: Ratings) -> A
         missing += absent
         _check(scorer, method, prompts[method], sides[method] | {scorer: scores[method]}, ratings.category)
     judged = _judged(prompts, scores, ratings)
-    interval = bootstrap_statistic(judged.m_h, judged.subjects)
-    per_group = judged.correlations(np.arange(len(judged.scores)))
     return Agreement(
-        m_h=interval,
-        per_method=_over_groups(per_group),
-        per_group=per_group,
-        n_per_method={method: len(prompts[method]) for method in methods},
+        m_h=bootstrap_statistic(judged.m_h, judged.subjects),
+        methods=judged.means(),
+        per_group=judged.correlations(np.arange(len(judged.scores))),
         missing=tuple(missing),
         missing_methods=tuple(method for method in rated if method not in scores),
         unrated_methods=tuple(method for method in sorted(scores) if method not in rated),
@@ -200,5 +217,5 @@ def _judged(prompts: Mapping[str, list[str]], scores: Mapping[str, Values], rati
     )
 
 
-def _over_groups(correlations: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    return {method: sum(groups.values()) / len(groups) for method, groups in correlations.items()}
+def _mean(groups: Mapping[str, float]) -> float:
+    return sum(groups.values()) / len(groups)

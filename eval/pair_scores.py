@@ -31,10 +31,12 @@ class MethodScores:
     Attributes:
         scores: key of each pair to 100 x cosine, in [-100, 100], rounded to 4 decimals.
         mean: of the scores; its interval resamples reference images, each with all its pairs.
+        n_left_out: pairs with an image that cannot be read or embedded; they have no score.
     """
 
     scores: Mapping[str, float]
     mean: Interval
+    n_left_out: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +45,8 @@ class PairScores:
 
     Attributes:
         encoder: its fingerprint.
-        methods: method to scores; a method none of whose pairs could be read has none.
-        num_pairs: pairs asked for; those not in ``methods`` had an unreadable image.
+        methods: method to scores, every method asked for.
+        num_pairs: pairs asked for.
         failures: images that cannot be read or embedded.
     """
 
@@ -64,7 +66,10 @@ class PairScores:
             "encoder": self.encoder,
             "pairs": self.num_pairs,
             "scored": self.num_scored,
-            "methods": {name: method.mean.as_dict() for name, method in self.methods.items()},
+            "methods": {
+                name: {**method.mean.as_dict(), "n_left_out": method.n_left_out}
+                for name, method in self.methods.items()
+            },
             "failures": [{"path": failure.path, "error": failure.error} for failure in self.failures],
         }
 
@@ -94,13 +99,12 @@ def score_pairs(
     readout = OwnReadout(encoder)
     images = encode_pictures(pictures, readout, batch_size=batch_size, on_progress=on_progress)
     failures = tuple(images.failures.values())
-    readable = [pair for pair in pairs if {_picture(pair.reference), _picture(pair.generated)} <= images.rows.keys()]
-    if not readable:
+    if not any(_is_readable(pair, images) for pair in pairs):
         problems = [f"{failure.path}: {failure.error}" for failure in failures]
         raise DatasetError(f"none of {len(pairs)} pairs could be scored: {first_few(problems)}")
     methods = {
-        method: _method_scores([pair for pair in readable if pair.method == method], images, readout.name)
-        for method in sorted({pair.method for pair in readable})
+        method: _method_scores([pair for pair in pairs if pair.method == method], images, readout.name)
+        for method in sorted({pair.method for pair in pairs})
     }
     return PairScores(encoder=encoder.fingerprint, methods=methods, num_pairs=len(pairs), failures=failures)
 
@@ -119,7 +123,7 @@ def check_free(folder: Path) -> None:
 
 
 def write_scores(scores: PairScores, folder: Path) -> None:
-    """Write ``<method>.json`` for each method, in the layout that ``read_ratings`` takes for a scorer.
+    """Write ``<method>.json`` for each method with a score, in the layout that ``read_ratings`` takes for a scorer.
 
     Args:
         scores: what to write.
@@ -131,6 +135,8 @@ def write_scores(scores: PairScores, folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, method in scores.methods.items():
+            if not method.scores:
+                continue
             temporary = folder / f"{name}.json.tmp"
             temporary.write_text(json.dumps(dict(method.scores), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
             temporary.replace(folder / f"{name}.json")
@@ -142,11 +148,16 @@ def _picture(path: Path) -> Picture:
     return Picture(FileImage(path))
 
 
-def _method_scores(pairs: Sequence[ImagePair], images: EncodedPictures, readout: str) -> MethodScores:
-    references = np.array([images.rows[_picture(pair.reference)] for pair in pairs])
-    generated = np.array([images.rows[_picture(pair.generated)] for pair in pairs])
+def _is_readable(pair: ImagePair, images: EncodedPictures) -> bool:
+    return {_picture(pair.reference), _picture(pair.generated)} <= images.rows.keys()
+
+
+def _method_scores(asked: Sequence[ImagePair], images: EncodedPictures, readout: str) -> MethodScores:
+    pairs = [pair for pair in asked if _is_readable(pair, images)]
+    references = np.array([images.rows[_picture(pair.reference)] for pair in pairs], np.int64)
+    generated = np.array([images.rows[_picture(pair.generated)] for pair in pairs], np.int64)
     embeddings = images.embeddings[readout]
     cosines = row_scores(embeddings[references], embeddings[generated]).astype(np.float64)
     scores = np.round(100 * np.clip(cosines, -1, 1), _DECIMALS)
     keyed = {pair.key: float(score) for pair, score in zip(pairs, scores, strict=True)}
-    return MethodScores(keyed, bootstrap_interval(scores, references))
+    return MethodScores(keyed, bootstrap_interval(scores, references), len(asked) - len(pairs))

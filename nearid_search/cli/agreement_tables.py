@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +17,12 @@ from nearid_search.eval.agreement import Agreement
 from nearid_search.eval.intervals import Interval
 from nearid_search.eval.pair_scores import PairScores
 from nearid_search.trainer.datasets.problems import first_few
+
+_LEFT_OUT = {
+    "missing": "prompts left out",
+    "missing_methods": "methods not scored",
+    "unrated_methods": "methods not rated",
+}
 
 
 def print_agreement(found: Mapping[str, Agreement], other_folders: Sequence[str], *, json: bool) -> None:
@@ -34,11 +41,15 @@ def print_agreement(found: Mapping[str, Agreement], other_folders: Sequence[str]
     table.add_row("95 % interval", *(_ends(agreement.m_h) for agreement in found.values()))
     table.add_row("scores counted", *(f"{agreement.m_h.n:,}" for agreement in found.values()))
     table.add_row("subjects", *(f"{agreement.m_h.n_clusters:,}" for agreement in found.values()))
+    for what in ("missing", "missing_methods", "unrated_methods"):
+        counts = [len(getattr(agreement, what)) for agreement in found.values()]
+        if any(counts):
+            table.add_row(_LEFT_OUT[what], *(f"{count:,}" for count in counts))
     print_whole(table)
+    if len({_judged(scorer, agreement) for scorer, agreement in found.items()}) > 1:
+        _beside("the scorers were judged on different prompts: their M-H cannot be ranked")
     for scorer, agreement in found.items():
         _note_gaps(scorer, agreement)
-    if len({(agreement.m_h.n, tuple(agreement.per_method)) for agreement in found.values()}) > 1:
-        note("the scorers were judged on different prompts: their M-H cannot be ranked")
     if other_folders:
         note(f"no scorers, as they hold no JSON file: {', '.join(other_folders)}")
 
@@ -50,12 +61,17 @@ def print_pair_scores(scores: PairScores, out: Path, *, json: bool) -> None:
         return
     table = Table(show_edge=False, header_style="dim")
     table.add_column("method", no_wrap=True)
-    for heading in ("mean score", "95 % interval", "pairs", "references"):
+    for heading in ("mean score", "95 % interval", "pairs", "references", "left out"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name, method in scores.methods.items():
         mean = method.mean
-        table.add_row(Text(name), f"{mean.value:.2f}", _ends(mean, decimals=2), f"{mean.n:,}", f"{mean.n_clusters:,}")
+        value = f"{mean.value:.2f}" if mean.n else "-"
+        counts = (mean.n, mean.n_clusters, method.n_left_out)
+        table.add_row(Text(name), value, _ends(mean, decimals=2), *(f"{count:,}" for count in counts))
     print_whole(table)
+    methods = scores.methods.values()
+    if len({method.mean.n for method in methods}) > 1 or (len(methods) > 1 and scores.num_scored < scores.num_pairs):
+        _beside("the methods were scored on different pairs: their means cannot be ranked")
     for failure in scores.failures:
         note(f"cannot read {failure.path}: {failure.error}")
     note(f"{scores.num_scored:,} of {scores.num_pairs:,} pairs scored by {scores.encoder} in {out}")
@@ -81,8 +97,23 @@ class PairProgress(Bars):
             self._bar.update(self._task, completed=done, total=total)
 
 
+def _judged(scorer: str, agreement: Agreement) -> tuple[object, ...]:
+    """Return what tells scorers apart that were judged on the same methods and prompts from those that were not."""
+    unscored = frozenset((each.method, each.prompt) for each in agreement.missing if each.absent == (scorer,))
+    return tuple(agreement.methods), unscored
+
+
+def _beside(line: str) -> None:
+    """Print what must stand beside the figures, on stdout as they do."""
+    Console(soft_wrap=True).print(Text(line, style="yellow"))
+
+
 def _method_cell(agreement: Agreement, method: str) -> str:
-    return f"{agreement.per_method[method]:.3f}" if method in agreement.per_method else "-"
+    if method not in agreement.methods:
+        return "-"
+    figure = agreement.methods[method]
+    ends = "" if math.isnan(figure.low) else f" [{figure.low:.2f}, {figure.high:.2f}]"
+    return f"{figure.value:.3f}{ends}"
 
 
 def _ends(interval: Interval, *, decimals: int = 3) -> str:

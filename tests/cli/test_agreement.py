@@ -15,7 +15,7 @@ from nearid_search.eval.ratings import read_ratings
 
 PUBLISHED = os.environ.get("NEARID_DREAMBENCH_DIR")
 KEYS = {"m_h", "low", "high", "n", "n_clusters", "per_method", "per_group", "n_per_method", "n_missing", "missing"}
-KEYS |= {"missing_methods", "unrated_methods"}
+KEYS |= {"per_method_intervals", "missing_methods", "unrated_methods"}
 
 
 @pytest.fixture
@@ -61,9 +61,12 @@ def test_the_table_has_every_method_and_the_total(folder: Path, capsys: pytest.C
         line.split("│")[0].strip(): [cell.strip() for cell in line.split("│")[1:]] for line in captured.out.split("\n")
     }
     for method in METHODS:
-        assert rows[method] == [f"{agreements[scorer].per_method[method]:.3f}" for scorer in ("backbone", "nearid")]
+        figures = [agreements[scorer].methods[method] for scorer in ("backbone", "nearid")]
+        assert rows[method] == [f"{each.value:.3f} [{each.low:.2f}, {each.high:.2f}]" for each in figures]
     assert rows["M-H"] == [f"{agreements[scorer].m_h.value:.3f}" for scorer in ("backbone", "nearid")]
     assert rows["scores counted"] == ["24", "24"]
+    assert not rows.keys() & {"prompts left out", "methods not scored", "methods not rated"}
+    assert "cannot be ranked" not in captured.out
 
 
 def test_what_is_missing_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -71,13 +74,29 @@ def test_what_is_missing_is_said(folder: Path, capsys: pytest.CaptureFixture[str
     score_file(folder, "nearid", "dreambooth_sd").rename(score_file(folder, "nearid", "flux"))
     (folder / "figures").mkdir()
     assert run(["agreement", str(folder), "--category", "style"]) == 0
-    err = capsys.readouterr().err
+    out, err = capsys.readouterr()
+    rows = {line.split("│")[0].strip(): "".join(line.split()) for line in out.split("\n")}
+    assert rows["prompts left out"].endswith("│1│1")
+    assert rows["methods not scored"].endswith("│0│1")
+    assert rows["methods not rated"].endswith("│0│1")
+    assert "their M-H cannot be ranked" in out
     assert f"nearid: 1 prompts left out: emu2 {PROMPTS[3]} (not in group1)" in err
     assert f"backbone: 1 prompts left out: emu2 {PROMPTS[3]} (not in group1)" in err
     assert "nearid: 1 methods not scored: dreambooth_sd" in err
     assert "nearid: 1 methods not rated: flux" in err
-    assert "their M-H cannot be ranked" in err
     assert "no scorers, as they hold no JSON file: figures" in err
+
+
+def test_as_many_prompts_need_not_be_the_same(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for scorer, prompt in (("nearid", PROMPTS[0]), ("backbone", PROMPTS[1])):
+        change(score_file(folder, scorer, "emu2"), {f"{prompt}_0": None})
+    assert run(["agreement", str(folder), "--category", "style"]) == 0
+    assert "their M-H cannot be ranked" in capsys.readouterr().out
+    change(
+        score_file(folder, "nearid", "emu2"), {f"{PROMPTS[0]}_0": 1.5, f"{PROMPTS[1]}_0": None, "style_09_new-0_0": 3}
+    )
+    assert run(["agreement", str(folder), "--category", "style"]) == 0
+    assert "cannot be ranked" not in capsys.readouterr().out
 
 
 def test_bad_ratings_get_one_line(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,6 +115,7 @@ def test_pairs_are_scored_and_then_held_against_people(folder: Path, capsys: pyt
             draw(home / f"{number}.png", number // 3)
             draw(home / f"{method}-{number}.png", 100 * seed + number)
             rows.append(f"{number}.png,{method}-{number}.png,{method},{prompt}")
+    complete = list(rows)
     draw(home / "lost.png", 1)
     rows.append(f"lost.png,nowhere.png,emu2,{PROMPTS[4]}")
     (home / "pairs.csv").write_text("\n".join(rows) + "\n")
@@ -106,6 +126,7 @@ def test_pairs_are_scored_and_then_held_against_people(folder: Path, capsys: pyt
     assert report["failures"] == [{"path": str(home / "nowhere.png"), "error": "no such file"}]
     counts = {name: (mean["n"], mean["n_clusters"]) for name, mean in report["methods"].items()}
     assert counts == dict.fromkeys(METHODS, (4, 2))
+    assert {name: mean["n_left_out"] for name, mean in report["methods"].items()} == {"emu2": 1, "dreambooth_sd": 0}
     found = json_of(capsys, "agreement", str(folder), "--category", "style")
     assert (found["ours"]["n"], found["ours"]["n_missing"]) == (8, 16)
 
@@ -114,7 +135,12 @@ def test_pairs_are_scored_and_then_held_against_people(folder: Path, capsys: pyt
     captured = capsys.readouterr()
     assert f"cannot read {home / 'nowhere.png'}: no such file" in captured.err
     assert "8 of 9 pairs scored by" in captured.err
-    assert "emu2" in captured.out
+    shown = {line.split("│")[0].strip(): "".join(line.split()) for line in captured.out.split("\n")}
+    assert shown["emu2"].endswith("│4│2│1")
+    assert "their means cannot be ranked" in captured.out
+    (home / "pairs.csv").write_text("\n".join(complete) + "\n")
+    assert run([*arguments, "--force"]) == 0
+    assert "cannot be ranked" not in capsys.readouterr().out
 
 
 def test_bad_pairs_get_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

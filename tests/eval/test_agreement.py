@@ -3,9 +3,12 @@
 import json
 import math
 import os
+from contextlib import suppress
+from itertools import product
 from pathlib import Path
-from statistics import correlation
+from statistics import StatisticsError, correlation
 
+import numpy as np
 import pytest
 from rating_folders import GROUPS, METHODS, PROMPTS, SCORERS, change, human_file, score_file, write_json, write_ratings
 
@@ -51,6 +54,9 @@ def test_agrees_with_the_textbook(tmp_path: Path, seed: int) -> None:
         assert agreement.m_h.value == pytest.approx(m_h, abs=1e-12)
         assert agreement.per_method == pytest.approx(per_method, abs=1e-12)
         assert (agreement.m_h.n, agreement.m_h.n_clusters) == (24, 4)
+        for method, figure in agreement.methods.items():
+            assert (figure.value, figure.n, figure.n_clusters) == (agreement.per_method[method], 12, 4)
+            assert figure.low <= figure.value <= figure.high
         assert agreement.m_h.low < m_h < agreement.m_h.high
         assert agreement.missing == ()
 
@@ -125,6 +131,21 @@ def test_constant_values_have_no_correlation(folder: Path, side: str) -> None:
         change(human_file(folder, "group2", "emu2"), dict.fromkeys(PROMPTS, 3))
     with pytest.raises(DatasetError, match=f"emu2: {side} gives 3 to all 12 prompts of category 'style'"):
         agree(folder)
+
+
+def test_the_interval_of_a_method_resamples_subjects(tmp_path: Path) -> None:
+    """Against all 256 draws of four subjects, each as likely as the others."""
+    folder = write_ratings(tmp_path, seed=3)
+    figure = agree(folder)["nearid"].methods["emu2"]
+    scores = json.loads(score_file(folder, "nearid", "emu2").read_text())
+    rated = [json.loads(human_file(folder, group, "emu2").read_text()) for group in GROUPS]
+    drawn = []
+    for subjects in product("abcd", repeat=4):
+        prompts = [prompt for subject in subjects for prompt in PROMPTS if f"_{subject}-" in prompt]
+        own = [scores[f"{prompt}_0"] for prompt in prompts]
+        with suppress(StatisticsError):  # a draw of nothing but equal ratings has no correlation
+            drawn.append(sum(correlation(own, [ratings[prompt] for prompt in prompts]) for ratings in rated) / 2)
+    assert (figure.low, figure.high) == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.03)
 
 
 def test_one_subject_has_a_figure_but_no_interval(folder: Path) -> None:

@@ -139,6 +139,19 @@ def test_an_unreadable_image_loses_its_pairs_and_is_named(samples: Path, encoder
     assert found.failures[0].path == str(broken)
     assert len(found.failures) == 2
     assert "style_00_a-0_0" not in found.methods["emu2"].scores
+    assert {name: method.n_left_out for name, method in found.methods.items()} == {"emu2": 1, "flux": 1}
+
+
+def test_a_method_without_any_readable_pair_is_named_and_not_written(
+    samples: Path, tmp_path: Path, encoder: IdentityEncoder
+) -> None:
+    for path in (samples / "flux" / "tgt_image").rglob("*.png"):
+        path.write_bytes(b"not a picture")
+    found = score_pairs(read_pairs(samples), encoder)
+    assert (found.methods["flux"].mean.n, found.methods["flux"].n_left_out) == (0, 4)
+    assert found.as_dict()["methods"]["flux"]["value"] is None
+    write_scores(found, tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["emu2.json"]
 
 
 def test_nothing_readable(tmp_path: Path, encoder: IdentityEncoder) -> None:
