@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -11,6 +12,10 @@ from nearid_search.config import EncoderConfig
 from nearid_search.errors import ConfigError
 from nearid_search.trainer.augment import AugmentConfig
 from nearid_search.trainer.token_codec import TokenCodec
+
+_STARTS = ("pool", "random")
+_PRECISIONS = ("bfloat16", "float16", "float32")
+_LOSSES = ("nearid", "info_nce", "supcon")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +53,11 @@ class LossConfig:
     name: Literal["nearid", "info_nce", "supcon"] = "nearid"
     alpha: float = 0.5
     temperature: float = 0.07
+
+    def __post_init__(self) -> None:
+        _require(self.name in _LOSSES, "loss.name", self.name, " or ".join(_LOSSES))
+        _require(0 <= self.alpha < math.inf, "loss.alpha", self.alpha, "0 or more")
+        _require(0 < self.temperature < math.inf, "loss.temperature", self.temperature, "above 0")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +127,6 @@ class TrainConfig:
         _require(self.head.start in _STARTS, "head.start", self.head.start, " or ".join(_STARTS))
         _require(self.precision in _PRECISIONS, "precision", self.precision, " or ".join(_PRECISIONS))
         _require(0 <= self.hard_negatives < 1, "hard_negatives", self.hard_negatives, "in [0, 1)")
-        _require(self.loss.name in _LOSSES, "loss.name", self.loss.name, " or ".join(_LOSSES))
 
     @classmethod
     def from_dict(cls, document: dict[str, Any]) -> Self:
@@ -147,9 +156,6 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read: {error}") from error
 
 
-_STARTS = ("pool", "random")
-_PRECISIONS = ("bfloat16", "float16", "float32")
-_LOSSES = ("nearid", "info_nce", "supcon")
 Config = TypeVar("Config")
 
 

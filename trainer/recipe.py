@@ -21,7 +21,14 @@ from nearid_search.head_spec import HeadSpec
 from nearid_search.records import Failure
 from nearid_search.trainer.config import TrainConfig
 from nearid_search.trainer.dataset_rows import rows_of
-from nearid_search.trainer.datasets import Dataset, check_dataset, data_hash, hash_images, open_dataset
+from nearid_search.trainer.datasets import (
+    Dataset,
+    check_dataset,
+    data_hash,
+    hash_images,
+    open_dataset,
+    require_pairs,
+)
 from nearid_search.trainer.datasets.image_sources import ImageSource
 from nearid_search.trainer.datasets.records import SPLITS
 from nearid_search.trainer.extract import ExtractProgress, extract_features, learn_projections
@@ -123,6 +130,7 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
     dataset = open_dataset(Path(config.dataset))
     hashes = hash_images(dataset, progress=listener.on_hash)
     warnings = check_dataset(dataset, hashes)
+    require_pairs(dataset)
     for warning in warnings:
         listener.on_note(f"warning: {warning}")
     backbone = open_backbone(config.backbone, device=config.device, dtype=config.dtype)

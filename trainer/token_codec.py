@@ -37,8 +37,8 @@ class TokenCodec:
             raise ConfigError(f"tokens can be kept as {' or '.join(_DTYPES)}, not {self.dtype!r}")
         for name in ("max_tokens", "pca_dim"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise ConfigError(f"{name} must be 1 or more, got {value}")
+            if value is not None and (type(value) is not int or value < 1):
+                raise ConfigError(f"codec.{name} must be a whole number of 1 or more, got {value!r}")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-ready values."""

@@ -225,11 +225,16 @@ def test_a_leak_is_refused_before_the_backbone_runs(tmp_path: Path) -> None:
     assert not (tmp_path / "head").exists()
 
 
-@pytest.mark.parametrize(("things", "views"), [({"train": 1, "val": 2}, 2), ({"train": 3, "val": 2}, 1)], ids=str)
-def test_one_identity_or_one_view_is_refused(tmp_path: Path, things: dict[str, int], views: int) -> None:
+@pytest.mark.parametrize(
+    ("things", "views"),
+    [({"train": 1, "val": 2}, 2), ({"train": 3, "val": 2}, 1), ({"train": 3, "test": 2}, 2)],
+    ids=["one identity", "one view", "no val"],
+)
+def test_too_little_is_refused_before_the_backbone_runs(tmp_path: Path, things: dict[str, int], views: int) -> None:
     dataset = make_dataset(tmp_path / "data", things=things, views=views, distractors=False)
-    with pytest.raises((DatasetError, TrainingError), match=r"two or more|at least 2"):
+    with pytest.raises(DatasetError, match=r"telling identities apart takes two|have two views or more, at least \d needed"):
         train(config_for(dataset, tmp_path / "head"))
+    assert not (tmp_path / "head").exists()
 
 
 def test_features_of_another_backbone_are_refused(

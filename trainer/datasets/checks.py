@@ -73,6 +73,24 @@ def check_dataset(dataset: Dataset, hashes: Hashes | None = None, *, progress: P
     return warnings
 
 
+def require_pairs(dataset: Dataset) -> None:
+    """Refuse a dataset in which too few identities have a second view, before anything is computed from it.
+
+    Args:
+        dataset: the dataset; no image is read.
+
+    Raises:
+        DatasetError: if fewer than two of train have one, or none of val.
+    """
+    for split, needed in (("train", 2), ("val", 1)):
+        found = sum(len(sample.views) > 1 for sample in dataset.split(split))
+        if found < needed:
+            raise DatasetError(
+                f"{dataset.path}: {found} identities of {split} have two views or more, at least {needed} needed: "
+                "a view is learnt from, and judged by, another view of the same thing"
+            )
+
+
 def check_identities(dataset: Dataset) -> None:
     """Refuse a dataset one of whose identities is in two splits.
 

@@ -8,7 +8,7 @@ import pytest
 from training_sets import SMALL, Drawn, two_views, write_folder
 
 from nearid_search.errors import DatasetError, UnreadableImageError
-from nearid_search.trainer.datasets import check_dataset, data_hash, hash_images, open_dataset
+from nearid_search.trainer.datasets import check_dataset, data_hash, hash_images, open_dataset, require_pairs
 from nearid_search.trainer.datasets.records import Dataset
 
 PAIR = [*two_views("train", "a", 0), *two_views("train", "b", 100)]
@@ -53,6 +53,21 @@ def test_warnings_of_the_reader_come_first(tmp_path: Path) -> None:
 def test_too_little_to_learn_from_is_refused(tmp_path: Path, images: list[Drawn], message: str) -> None:
     with pytest.raises(DatasetError, match=message):
         check_dataset(dataset_of(tmp_path, images))
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ([*two_views("train", "a", 0), *two_views("val", "c", 500)], "1 identities of train .* at least 2 needed"),
+        (PAIR, "0 identities of val have two views or more, at least 1 needed"),
+        ([*PAIR, Drawn("val", "c", 1, "positive", "", 500)], "0 identities of val"),
+    ],
+    ids=["train", "no val", "one view in val"],
+)
+def test_too_few_second_views_are_refused(tmp_path: Path, images: list[Drawn], message: str) -> None:
+    with pytest.raises(DatasetError, match=message):
+        require_pairs(dataset_of(tmp_path, images))
+    require_pairs(dataset_of(tmp_path / "enough", [*PAIR, *two_views("val", "c", 500)]))
 
 
 def test_an_empty_dataset_is_refused(tmp_path: Path) -> None:
