@@ -129,9 +129,10 @@ class HeadFit:
         self._optimiser = torch.optim.AdamW(
             self._head.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
-        self._autocast = getattr(torch, config.precision) if device.startswith("cuda") else torch.float32
+        self._device_type = device.partition(":")[0]
+        self._autocast = getattr(torch, config.precision) if self._device_type == "cuda" else torch.float32
         # Gradients of half precision vanish below 6e-8 unless the loss is scaled up first.
-        self._scaler = torch.amp.GradScaler("cuda", enabled=self._autocast == torch.float16)
+        self._scaler = torch.amp.GradScaler(self._device_type, enabled=self._autocast == torch.float16)
         self._neighbours: NDArray[np.int64] | None = None
         self.total_steps = config.epochs * self._sampler.steps_per_epoch
 
@@ -213,7 +214,7 @@ class HeadFit:
         """Embed every image of a batch once and arrange the embeddings in the loss's slots."""
         slots = [batch.anchors, batch.positives, batch.distractors]
         rows, places = np.unique(np.concatenate([slot.ravel() for slot in slots]), return_inverse=True)
-        with torch.autocast("cuda", self._autocast, enabled=self._autocast != torch.float32):
+        with torch.autocast(self._device_type, self._autocast, enabled=self._autocast != torch.float32):
             embeddings = self._head(self._tokens(np.where(rows == NONE, batch.anchors[0], rows)))
         bounds = np.cumsum([slot.size for slot in slots])[:-1]
         anchors, positives, distractors = (

@@ -1,98 +1,30 @@
 """The training loop on generated tokens: it learns, resumes bit for bit and stops when the loss is no number."""
 
-import json
 import math
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from toy_backbone import TOY_SPEC
 
 pytest.importorskip("torch")
 
 import torch
+from toy_training import HEAD, NUM_THINGS, VIEWS, Run, make_store, samples
 
 from nearid_search.errors import TrainingError
 from nearid_search.head import MapHead
-from nearid_search.head_spec import HeadSpec
 from nearid_search.trainer.checkpoint import CHECKPOINT_NAME
 from nearid_search.trainer.config import TrainConfig
-from nearid_search.trainer.dataset_rows import SampleRows, ViewRows
+from nearid_search.trainer.dataset_rows import SampleRows
 from nearid_search.trainer.feature_store import FeatureStore
-from nearid_search.trainer.fit import FitResult, HeadFit, StepReport, learning_rate
-from nearid_search.trainer.run_log import LOG_NAME
-from nearid_search.trainer.validation import ValidationScores
-
-HEAD = HeadSpec(token_dims=(3, 5), width=8, num_heads=2, num_probes=2, mlp_dim=16, out_dim=6)
-NUM_THINGS, VIEWS = 12, 3
-
-
-def make_store(folder: Path, *, likeness: float, loudness: float) -> FeatureStore:
-    """Every view is followed by its distractor, a thing ``likeness`` of which is the view's, on the same background."""
-    rng = np.random.default_rng(0)
-    store = FeatureStore(folder, TOY_SPEC)
-    things = rng.standard_normal((NUM_THINGS, 2, 3))
-    things[:, 1] = likeness * things[:, 0] + (1 - likeness) * things[:, 1]
-    for number in range(NUM_THINGS):
-        for view in range(VIEWS):
-            backgrounds = [rng.standard_normal((scale.num_tokens, scale.dim)) for scale in TOY_SPEC.token_scales]
-            for kind in range(2):
-                tokens = [background * loudness for background in backgrounds]
-                for scale in tokens:
-                    scale[0, :3] = things[number, kind]
-                store.append([f"{number}-{view}-{kind}"], [scale[None].astype(np.float32) for scale in tokens])
-    return store
+from nearid_search.trainer.fit import HeadFit, StepReport, learning_rate
+from nearid_search.trainer.run_log import TENSORBOARD_FOLDER
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> FeatureStore:
     """Backgrounds are loud, and distractors are any other thing."""
     return make_store(tmp_path_factory.mktemp("features") / "store", likeness=0, loudness=2)
-
-
-def samples(first: int, last: int) -> list[SampleRows]:
-    return [
-        SampleRows(
-            str(number),
-            tuple(ViewRows(row, {"other": row + 1}) for row in range(2 * VIEWS * number, 2 * VIEWS * (number + 1), 2)),
-        )
-        for number in range(first, last)
-    ]
-
-
-class Run:
-    """One run in a folder; keeps what it was told."""
-
-    def __init__(
-        self, out: Path, store: FeatureStore, variants: dict[int, NDArray[np.int64]] | None = None, **settings: object
-    ) -> None:
-        out.mkdir(exist_ok=True)
-        document = {"batch_size": 4, "epochs": 30, "learning_rate": 0.01, "warmup_steps": 5, "validate_every": 10}
-        self.config = TrainConfig.from_dict({"dataset": "x", "out": str(out), **document, **settings})
-        self.out, self.head, self.kept = out, MapHead(HEAD, seed=0), list[tuple[int, ValidationScores]]()
-        self.fit = HeadFit(
-            self.head,
-            store,
-            samples(0, 8),
-            samples(8, NUM_THINGS),
-            self.config,
-            device="cpu",
-            out=out,
-            save_best=lambda _, scores, step: self.kept.append((step, scores)),
-            variants=variants,
-        )
-
-    def go(self, on_step: Callable[[StepReport], None] | None = None) -> FitResult:
-        return self.fit.run(on_step)
-
-    def weights(self) -> dict[str, bytes]:
-        return {name: array.tobytes() for name, array in self.head.to_arrays().items()}
-
-    def log(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (self.out / LOG_NAME).read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -261,6 +193,16 @@ def test_too_little_to_learn_from(store: FeatureStore, tmp_path: Path) -> None:
         fit(samples(0, 1), samples(8, 10))
     with pytest.raises(TrainingError, match="no identity of the val split"):
         fit(samples(0, 4), [])
+
+
+def test_tensorboard_is_told_what_the_log_is(store: FeatureStore, tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    run = Run(tmp_path, store, epochs=5, tensorboard=True)
+    run.go()
+    events = accumulator.EventAccumulator(str(tmp_path / TENSORBOARD_FOLDER)).Reload()
+    for name in ("loss", "learning_rate", "ssr", "grading"):
+        logged = [(entry["step"], pytest.approx(entry[name])) for entry in run.log() if name in entry]
+        assert [(event.step, event.value) for event in events.Scalars(name)] == logged
 
 
 @pytest.mark.parametrize("loss", ["info_nce", "supcon"])
