@@ -94,6 +94,21 @@ def test_curves_agree_with_scikit_learn(decimals: int) -> None:
     assert set(zip(their_false.round(9), their_missed.round(9), strict=True)) <= points
 
 
+@pytest.mark.parametrize("decimals", [1, 9], ids=["ties", "distinct"])
+def test_identification_agrees_with_scikit_learn(decimals: int) -> None:
+    """To a curve of scores alone, a wrong first identity is one that no threshold accepts."""
+    curve = pytest.importorskip("sklearn.metrics").roc_curve
+    rng = np.random.default_rng(1)
+    genuine, impostor = rng.normal(0.3, 0.5, 80).round(decimals), rng.normal(0, 0.5, 120).round(decimals)
+    correct = rng.random(80) < 0.7
+    scores = np.concatenate([np.where(correct, genuine, -9), impostor])
+    false, true, _ = curve(np.repeat([1, 0], [80, 120]), scores, drop_intermediate=False)
+    for rate in (0.01, 0.05, 0.3, 0.9):
+        found = true[false <= rate].max()
+        assert dir_at_far(genuine, correct, impostor, rate).value == pytest.approx(found)
+        assert fnir_at_fpir(genuine, correct, impostor, rate).value == pytest.approx(1 - found)
+
+
 @given(genuine=SCORES, impostors=SCORES)
 def test_every_point_of_a_curve_is_what_its_threshold_accepts(genuine: list[float], impostors: list[float]) -> None:
     correct = [number % 3 > 0 for number in range(len(genuine))]

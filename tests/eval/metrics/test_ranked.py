@@ -7,6 +7,7 @@ from typing import Any
 
 import metric_oracles
 import numpy as np
+import oracles
 import pytest
 from embeddings import crowded_rows, random_rows
 from hypothesis import given
@@ -24,6 +25,7 @@ from nearid_search.eval.metrics import (
 )
 from nearid_search.eval.metrics.ranked import Values
 from nearid_search.eval.ranks import relevant_ranks
+from nearid_search.similarity import unit_rows
 
 GALLERY_SIZE = 12
 METRICS: dict[str, tuple[Callable[[RelevantRanks], Values], Callable[[list[bool]], float]]] = {
@@ -107,6 +109,34 @@ def test_average_precision_agrees_with_scikit_learn(adversarial: list[list[bool]
     kept = [ranking for ranking in adversarial if any(ranking)]
     expected = [average_precision_score(ranking, -np.arange(GALLERY_SIZE)) for ranking in kept]
     np.testing.assert_allclose(average_precision(packed(kept)), expected, rtol=1e-12)
+
+
+def test_the_penalty_agrees_with_scikit_learns_coverage(adversarial: list[list[bool]]) -> None:
+    """Coverage is how far down one must go to have all; it, too, puts what ties with the last before it."""
+    coverage_error = pytest.importorskip("sklearn.metrics").coverage_error
+    kept = [ranking for ranking in adversarial if any(ranking)]
+    depths = [coverage_error([ranking], [-np.arange(GALLERY_SIZE)]) for ranking in kept]
+    np.testing.assert_allclose(
+        inverse_negative_penalty(packed(kept)), [sum(r) / d for r, d in zip(kept, depths, strict=True)]
+    )
+
+
+@pytest.mark.parametrize("seed", range(4), ids=lambda seed: f"seed={seed}")
+def test_ties_and_scores_below_zero_agree_with_scikit_learn(seed: int) -> None:
+    """Few directions: most scores are shared. A tie lost is a score a little lower, to a program that shares ties."""
+    metrics = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(seed)
+    gallery, codes = unit_rows(rng.choice([-1.0, 1.0], size=(60, 3))), rng.integers(-1, 9, 60)
+    queries, asked = unit_rows(rng.choice([-1.0, 1.0], size=(20, 3))), rng.integers(0, 9, 20)
+    found = relevant_ranks(queries, asked, gallery, codes)
+    precisions, penalties = average_precision(found), inverse_negative_penalty(found)
+    for number, (query, code) in enumerate(zip(queries, asked, strict=True)):
+        right, scores = codes == code, np.array([oracles.score(query, row) for row in gallery], np.float64)
+        assert (scores < 0).any()
+        # Below what ties with it, each relevant item below the one before.
+        lowered = scores - 1e-6 * right * (1 + right.cumsum())
+        assert precisions[number] == pytest.approx(metrics.average_precision_score(right, lowered))
+        assert penalties[number] == pytest.approx(right.sum() / metrics.coverage_error([right], [scores]))
 
 
 @pytest.mark.parametrize("identities", [1, 9], ids=["one identity", "many"])
