@@ -15,6 +15,7 @@ from nearid_search.eval.intervals import RESAMPLES, Interval, Sampling, bootstra
 from nearid_search.eval.paired import PairedDifference, paired_difference
 from nearid_search.eval.protocols.gallery import index_of
 from nearid_search.indexer.backend import VectorBackend, make_backend
+from nearid_search.indexer.exact import ExactBackend
 from nearid_search.similarity import Embeddings, Rows
 
 
@@ -23,7 +24,7 @@ class AnnGapResult:
     """What the protocol found.
 
     Attributes:
-        backend: what was compared with the exact search.
+        backend: what was compared with the exact search: what "auto" stands for at this size.
         rank1: share of queries whose first hit, itself apart, is of their identity.
         exact_rank1: the same by exact search.
         gap: exact less backend.
@@ -69,17 +70,19 @@ def evaluate_ann_gap(
     """
     index = index_of(placed, fillers)
     queries, codes = embeddings[placed.view_rows], placed.view_codes
-    hits = {
-        name: rank1_hits(make_backend(name, embeddings[index.rows]), queries, codes, index.codes)
-        for name in ("exact", backend)
-    }
+    gallery = embeddings[index.rows]
+    searched = make_backend(backend, gallery)
+    if backend == "auto":
+        backend = "exact" if isinstance(searched, ExactBackend) else "faiss-flat"
+    hits = rank1_hits(searched, queries, codes, index.codes)
+    exact_hits = rank1_hits(ExactBackend(gallery), queries, codes, index.codes)
     sampling = Sampling(resamples=resamples, seed=seed)
     return AnnGapResult(
         backend=backend,
-        rank1=bootstrap_interval(hits[backend], codes, **sampling),
-        exact_rank1=bootstrap_interval(hits["exact"], codes, **sampling),
-        gap=paired_difference(hits["exact"], hits[backend], codes, **sampling),
-        n_lone=int(np.isnan(hits["exact"]).sum()),
+        rank1=bootstrap_interval(hits, codes, **sampling),
+        exact_rank1=bootstrap_interval(exact_hits, codes, **sampling),
+        gap=paired_difference(exact_hits, hits, codes, **sampling),
+        n_lone=int(np.isnan(exact_hits).sum()),
     )
 
 

@@ -5,7 +5,6 @@ import oracles
 import pytest
 from placed_samples import at_angles, place, random_split
 
-from nearid_search.eval.protocols.ann_gap import evaluate_ann_gap
 from nearid_search.eval.protocols.gallery import evaluate_gallery, index_of, nearest_others, with_fillers
 from nearid_search.similarity import unit_rows
 
@@ -106,16 +105,3 @@ def test_the_nearest_other_is_the_best_of_all_that_is_not_of_the_identity() -> N
     assert np.isnan(nearest.answer_scores[4])
     alone = nearest_others(place({"cup": [(0, {}), (1, {})]}), EMBEDDINGS)
     assert (alone.rows.tolist(), alone.scores.tolist()) == ([-1, -1], [-np.inf, -np.inf])
-
-
-@pytest.mark.parametrize("backend", ["exact", "faiss-flat"])
-def test_a_backend_that_scans_everything_has_no_gap(backend: str) -> None:
-    if backend != "exact":
-        pytest.importorskip("faiss")
-    split, embeddings = random_split(3, count=30)
-    result = evaluate_ann_gap(split, embeddings, backend)
-    assert result.rank1 == result.exact_rank1
-    assert (result.gap.difference.value, result.gap.p_value) == (0, 1)
-    gallery = evaluate_gallery(split, embeddings)
-    assert (result.rank1.value, result.rank1.n) == (gallery.figures["recall@1"].value, gallery.figures["recall@1"].n)
-    assert result.n_lone == gallery.n_lone
