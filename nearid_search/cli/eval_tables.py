@@ -69,7 +69,8 @@ def print_eval_report(report: EvalReport, *, json: bool) -> None:
         for name, each in readouts
     ]
     if sources:
-        _print_figures("by distractor source: compare the rows of a source, not sources", sources)
+        _print_figures("by distractor source", sources)
+        out.print(Text("sources count different samples: compare the rows of one source, not sources", style="dim"))
         if lost := slices_line(next(iter(report.readouts.values())).pairs.per_source):
             out.print(Text(lost, style="yellow"))
     for name, differences in report.differences.items():
