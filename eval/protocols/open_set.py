@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from nearid_search.errors import ShapeError
 from nearid_search.eval.blocks import check_unit_rows, search_rows
 from nearid_search.eval.embedded_split import PlacedSamples
-from nearid_search.eval.intervals import RESAMPLES, Interval, bootstrap_statistic
+from nearid_search.eval.intervals import RESAMPLES, Interval, bootstrap_interval, bootstrap_statistic
 from nearid_search.eval.metrics import OperatingPoint, fnir_at_fpir, unresolved
 from nearid_search.eval.paired import PairedDifference, paired_statistic
 from nearid_search.eval.protocols.gallery import best_own, best_wrong
@@ -54,14 +54,19 @@ class Threshold(NamedTuple):
     Attributes:
         score: first hits strictly above it are accepted.
         achieved: share of all impostors accepted, at most the rate asked for.
-        achieved_near: of near-identity distractors; None if there are none.
-        achieved_held: of views of held-out identities; None if there are none.
+        achieved_near: of near-identity distractors; NaN if there are none. Its interval takes the score as known.
+        achieved_held: of views of held-out identities; the same.
     """
 
     score: float
     achieved: float
-    achieved_near: float | None
-    achieved_held: float | None
+    achieved_near: Interval
+    achieved_held: Interval
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values."""
+        kinds = {"achieved_near": self.achieved_near.as_dict(), "achieved_held": self.achieved_held.as_dict()}
+        return {"score": self.score, "achieved": self.achieved, **kinds}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +98,7 @@ class OpenSetResult:
     def as_dict(self) -> dict[str, Any]:
         """Return thresholds and counts, JSON-ready."""
         counts = {name: value for name, value in vars(self).items() if name not in ("figures", "thresholds", "trials")}
-        return {"thresholds": {name: each._asdict() for name, each in self.thresholds.items()}, **counts}
+        return {"thresholds": {name: each.as_dict() for name, each in self.thresholds.items()}, **counts}
 
 
 def evaluate_open_set(
@@ -138,7 +143,7 @@ def evaluate_open_set(
         figures[f"dir@far={rate}"] = replace(fnir, value=1 - fnir.value, low=1 - fnir.high, high=1 - fnir.low)
     return OpenSetResult(
         figures=figures,
-        thresholds=_thresholds(trials),
+        thresholds=_thresholds(trials, resamples, seed),
         trials=trials,
         folds=len(parts),
         n_mated=int(trials.mated.sum()),
@@ -258,14 +263,17 @@ def _point(trials: Trials, rate: float, rows: NDArray[np.int64]) -> OperatingPoi
     return fnir_at_fpir(trials.scores[mated], trials.right[mated], trials.scores[impostors], rate)
 
 
-def _thresholds(trials: Trials) -> dict[str, Threshold]:
+def _thresholds(trials: Trials, resamples: int, seed: int) -> dict[str, Threshold]:
     """Say, for each rate, where the threshold lies and which kind of impostor passes it."""
     found = {}
     for rate in RATES:
         point = _point(trials, rate, np.arange(len(trials.scores)))
         if point.resolvable:
             near, held = trials.near, ~trials.mated & ~trials.near
-            accepted = trials.scores > point.threshold
-            shares = (float(accepted[kind].mean()) if kind.any() else None for kind in (near, held))
+            accepted = (trials.scores > point.threshold).astype(np.float64)
+            shares = (
+                bootstrap_interval(accepted[kind], trials.codes[kind], resamples=resamples, seed=seed)
+                for kind in (near, held)
+            )
             found[f"fpir={rate}"] = Threshold(point.threshold, point.achieved, *shares)
     return found

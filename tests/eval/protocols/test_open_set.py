@@ -63,8 +63,14 @@ def test_fnir_is_the_metric_of_all_trials() -> None:
     assert (opposite.low, opposite.high) == pytest.approx((1 - figure.high, 1 - figure.low))
     threshold = result.thresholds["fpir=0.01"]
     assert (threshold.score, threshold.achieved) == (point.threshold, point.achieved)
-    near = float((trials.scores[trials.near] > point.threshold).mean())
-    assert threshold.achieved_near == near
+    held = ~trials.mated & ~trials.near
+    for kind, found in ((trials.near, threshold.achieved_near), (held, threshold.achieved_held)):
+        assert (found.value, found.n) == ((trials.scores[kind] > point.threshold).mean(), kind.sum())
+        assert found.n_clusters == len(np.unique(trials.codes[kind]))
+        assert found.low <= found.value <= found.high
+    document = result.as_dict()["thresholds"]["fpir=0.01"]
+    assert document["achieved_near"]["value"] == threshold.achieved_near.value
+    assert set(document) == {"score", "achieved", "achieved_near", "achieved_held"}
 
 
 def test_a_rate_finer_than_the_impostors_is_refused_with_the_reason() -> None:
