@@ -1,10 +1,14 @@
-"""Write the commands' part of docs/reference.md from the command line's own declarations.
+"""Write what docs/reference.md says of commands and of training's settings from their own declarations.
 
 python scripts/write_reference.py
 """
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,9 +16,10 @@ from typing import Any, Protocol
 import typer.main
 
 from nearid_search.cli.app import app
+from nearid_search.trainer.config import TrainConfig
 
 REFERENCE = Path(__file__).parents[1] / "docs" / "reference.md"
-BEGIN, END = "<!-- commands: written by scripts/write_reference.py -->\n", "<!-- end of commands -->\n"
+MARKS = "<!-- {}: written by scripts/write_reference.py -->\n", "<!-- end of {} -->\n"
 
 
 class _Command(Protocol):
@@ -29,15 +34,15 @@ class _Group(Protocol):
 
 
 def main() -> None:
-    """Replace what is between the two marks."""
-    REFERENCE.write_text(with_commands(REFERENCE.read_text(encoding="utf-8")), encoding="utf-8")
+    """Replace what is between the marks."""
+    REFERENCE.write_text(with_declarations(REFERENCE.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def with_commands(text: str) -> str:
-    """Return the document with the commands as they are now.
+def with_declarations(text: str) -> str:
+    """Return the document with commands and settings as they are now.
 
     Args:
-        text: the whole document, holding both marks.
+        text: the whole document, holding all marks.
 
     Returns:
         The document; everything outside the marks as it was.
@@ -45,10 +50,38 @@ def with_commands(text: str) -> str:
     Raises:
         ValueError: if a mark is missing.
     """
-    before, rest = text.split(BEGIN)
-    _, after = rest.split(END)
-    sections = "\n".join(_section(name, command) for name, command in commands())
-    return f"{before}{BEGIN}\n{sections}\n{END}{after}"
+    parts = {
+        "commands": "\n".join(_section(name, command) for name, command in commands()),
+        "settings": "\n".join(["| setting | default | meaning |", "|---|---|---|", *settings(TrainConfig), ""]),
+    }
+    for name, content in parts.items():
+        begin, end = (mark.format(name) for mark in MARKS)
+        before, rest = text.split(begin)
+        _, after = rest.split(end)
+        text = f"{before}{begin}\n{content}\n{end}{after}"
+    return text
+
+
+def settings(config: type[Any], prefix: str = "") -> Iterator[str]:
+    """Yield a row of the table for every setting, those of tables inside after the others.
+
+    Args:
+        config: a dataclass whose docstring describes its attributes.
+        prefix: of the names, such as ``head.``.
+    """
+    _, _, described = (inspect.getdoc(config) or "").partition("Attributes:\n")
+    meanings = dict(re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", described, re.MULTILINE))
+    inner = []
+    for field in dataclasses.fields(config):
+        if field.default_factory is not dataclasses.MISSING:
+            inner.append((type(field.default_factory()), f"{prefix}{field.name}."))
+            continue
+        missing = field.default in (dataclasses.MISSING, None, "")
+        default = "" if missing else f"`{json.dumps(field.default)}`"
+        meaning = re.sub(r"\s+", " ", meanings[field.name]).replace("``", "`").replace("None", "left out")
+        yield f"| `{prefix}{field.name}` | {default} | {_in_table(meaning)} |"
+    for table, name in inner:
+        yield from settings(table, name)
 
 
 def commands() -> Iterator[tuple[str, _Command]]:

@@ -109,7 +109,7 @@ def test_the_answers_in_the_readme_are_still_given(desk: Path, capsys: pytest.Ca
 def test_the_reference_is_what_the_commands_say() -> None:
     generator = runpy.run_path(str(ROOT / "scripts/write_reference.py"))
     text = (ROOT / "docs/reference.md").read_text(encoding="utf-8")
-    assert generator["with_commands"](text) == text, "run: python scripts/write_reference.py"
+    assert generator["with_declarations"](text) == text, "run: python scripts/write_reference.py"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
