@@ -24,7 +24,7 @@ from nearid_search.similarity import unit_rows
 from nearid_search.trainer.augment import AugmentConfig, augment
 from nearid_search.trainer.config import TrainConfig
 from nearid_search.trainer.dataset_rows import rows_of
-from nearid_search.trainer.datasets import hash_images, open_dataset
+from nearid_search.trainer.datasets import data_hash, hash_images, open_dataset
 from nearid_search.trainer.extract import ExtractProgress, extract_features
 from nearid_search.trainer.feature_store import FeatureStore
 from nearid_search.trainer.recipe import Listener, TrainReport, train
@@ -84,7 +84,8 @@ def test_the_report_and_the_head_say_what_was_done(trained: tuple[TrainConfig, T
     assert head.manifest.metrics["ssr"] == report.scores.ssr
     resolved = replace(config, dtype=spec.dtype, head=replace(config.head, start="random"))
     assert TrainConfig.from_dict(head.manifest.config) == resolved
-    assert head.manifest.seed == 0
+    assert (head.manifest.seed, head.manifest.split_sizes) == (0, report.split_sizes)
+    assert head.manifest.data_hash == data_hash(open_dataset(Path(config.dataset)))
     assert json.loads(json.dumps(report.as_dict()))["scores"]["n_samples"] == 4
 
 
