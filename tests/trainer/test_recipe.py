@@ -280,7 +280,7 @@ def test_a_head_learnt_from_projected_tokens_reads_whole_ones(dataset: Path, tmp
     paths = sorted((dataset / "val").rglob("*.png"))
     encoder = IdentityEncoder.open(head=tmp_path / "head", device="cpu")
     row_of = {int(store.rows([hashlib.sha256(path.read_bytes()).hexdigest()])[0]): path for path in paths}
-    embeddings = np.zeros((len(store), 32), np.float32)
+    embeddings = np.full((len(store), 32), 32**-0.5, np.float32)  # of pictures outside the split: anything of length 1
     for row, embedding in zip(row_of, encoder.encode(list(row_of.values())), strict=True):
         embeddings[row] = embedding
     # Seen through the saved head and the whole encoder, the split scores what the training said.
