@@ -118,14 +118,8 @@ class HeadFit:
             seed=config.seed,
             variants=variants,
         )
-        if self._sampler.num_identities < 2:
-            raise TrainingError(
-                f"{self._sampler.num_identities} identities of the train split have two readable views or more: "
-                "at least 2 are needed"
-            )
+        _require_enough(self._sampler.num_identities, val)
         self._val, self._val_rows = _renumbered(val)
-        if not any(len(sample.views) > 1 for sample in val):
-            raise TrainingError("no identity of the val split has two readable views: the best head cannot be told")
         self._optimiser = torch.optim.AdamW(
             self._head.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
@@ -282,6 +276,15 @@ def learning_rate(step: int, total_steps: int, config: TrainConfig) -> float:
     if step < warmup:
         return config.learning_rate * (step + 1) / warmup
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total_steps - warmup, 1)))
+
+
+def _require_enough(num_train: int, val: Sequence[SampleRows]) -> None:
+    if num_train < 2:
+        raise TrainingError(
+            f"{num_train} identities of the train split have two readable views or more: at least 2 are needed"
+        )
+    if not any(len(sample.views) > 1 for sample in val):
+        raise TrainingError("no identity of the val split has two readable views: the best head cannot be told")
 
 
 def _renumbered(samples: Sequence[SampleRows]) -> tuple[list[SampleRows], NDArray[np.int64]]:

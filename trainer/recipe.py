@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search import __version__
-from nearid_search.backbones.base import Backbone, BackboneSpec
+from nearid_search.backbones.base import Backbone
 from nearid_search.backbones.registry import open_backbone
 from nearid_search.errors import TrainingError
 from nearid_search.head_file import HeadManifest, load_head, save_head
@@ -39,7 +39,7 @@ from nearid_search.trainer.variants import Variants
 
 if TYPE_CHECKING:
     from nearid_search.head import MapHead
-    from nearid_search.trainer.fit import StepReport
+    from nearid_search.trainer.fit import FitResult, StepReport
 
 
 def _ignore(*_: object) -> None:
@@ -122,7 +122,6 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
         UnreadableImageError: if the bytes of an image of the dataset cannot be read.
         BackboneError, ConfigError, DeviceUnavailableError, MissingExtraError, WeightsError: from opening the backbone.
     """
-    from nearid_search.trainer.fit import HeadFit
     from nearid_search.trainer.new_head import make_head, resolve_head
 
     started = time.perf_counter()
@@ -134,43 +133,21 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
     for warning in warnings:
         listener.on_note(f"warning: {warning}")
     backbone = open_backbone(config.backbone, device=config.device, dtype=config.dtype)
-    config = replace(config, dtype=backbone.spec.dtype)
-    out = Path(config.out)
-    _make_folder(out)
-    images = {hashes[placed.image]: placed.image for placed in dataset.images() if placed.role != "mask"}
-    variants = Variants(config.augment, dataset.split("train"), hashes)
+    _make_folder(Path(config.out))
     store = _open_store(config, dataset, hashes, backbone)
-    config = replace(config, head=resolve_head(config.head, backbone, token_dims=store.token_dims))
-    start = make_head(config.head, backbone, seed=config.seed, token_dims=store.token_dims)
-    whole_spec, _ = _whole_head(start, store)
-    failures = _cache_features(images, variants, backbone, store, listener)
-    content = data_hash(dataset, hashes)
-    manifest = _manifest(config, whole_spec, backbone.spec, dataset, content)
-
-    def save_best(head: MapHead, scores: ValidationScores, step: int) -> None:
-        metrics = {"step": step, **scores.as_dict()}
-        save_head(out, _whole_head(head, store)[1], manifest(metrics))
-
-    splits = {name: rows_of(dataset.split(name), hashes, store) for name in ("train", "val")}
-    fit = HeadFit(
-        start,
-        store,
-        splits["train"],
-        splits["val"],
-        config,
-        device=backbone.device,
-        out=out,
-        save_best=save_best,
-        variants=variants.rows(store),
-        origin={"data": content, "backbone_weights": backbone.spec.weights_fingerprint},
-    )
-    result = fit.run(listener.on_step)
+    head = resolve_head(config.head, backbone, token_dims=store.token_dims)
+    config = replace(config, dtype=backbone.spec.dtype, head=head)
+    start = make_head(head, backbone, seed=config.seed, token_dims=store.token_dims)
+    _whole_head(start, store)  # refused now if it has no place for the projection, not after the backbone's work
+    material = _Material(dataset, hashes, backbone, store, Variants(config.augment, dataset.split("train"), hashes))
+    failures = _cache_features(material, listener)
+    result = _fit(config, start, material, listener)
     return TrainReport(
-        out=str(out),
-        head=load_head(out, backbone_weights=backbone.spec.weights_fingerprint).fingerprint,
+        out=str(Path(config.out)),
+        head=load_head(Path(config.out), backbone_weights=backbone.spec.weights_fingerprint).fingerprint,
         backbone=backbone.spec.fingerprint,
         split_sizes=_split_sizes(dataset),
-        images=sum(key in store for key in images),
+        images=sum(key in store for key in material.images()),
         steps=result.steps,
         best_step=result.best_step,
         scores=result.best,
@@ -179,6 +156,22 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
         warnings=(*warnings, *result.alarms),
         failures=tuple(failures),
     )
+
+
+@dataclass(frozen=True)
+class _Material:
+    """What a head is fitted to: the dataset, the SHA-256 of its images, and where their features come from and go."""
+
+    dataset: Dataset
+    hashes: dict[ImageSource, str]
+    backbone: Backbone
+    store: FeatureStore
+    variants: Variants
+
+    def images(self) -> dict[str, ImageSource]:
+        """Return every picture by its content key; masks are none."""
+        pictures = (placed.image for placed in self.dataset.images() if placed.role != "mask")
+        return {self.hashes[image]: image for image in pictures}
 
 
 def _open_store(
@@ -194,23 +187,47 @@ def _open_store(
     return store
 
 
-def _cache_features(
-    images: dict[str, ImageSource],
-    variants: Variants,
-    backbone: Backbone,
-    store: FeatureStore,
-    listener: Listener,
-) -> list[Failure]:
+def _cache_features(material: _Material, listener: Listener) -> list[Failure]:
     """Say how much there is to do and do it."""
+    images, variants, store = material.images(), material.variants, material.store
     names = [name for key in images for name in variants.keys(key)]
     missing = sum(name not in store for name in names)
     size = missing * store.bytes_per_image / 1e6
+    spec, device = material.backbone.spec, material.backbone.device
     listener.on_note(
         f"{len(names) - missing} images cached already, {missing} to do: {size:,.1f} MB in {store.folder}; "
-        f"{backbone.spec.name} in {backbone.spec.dtype} on {backbone.device}"
+        f"{spec.name} in {spec.dtype} on {device}"
         + (f" ({len(names) - len(images)} of the images are variants)" if len(names) > len(images) else "")
     )
-    return extract_features(images, backbone, store, variants=variants, on_progress=listener.on_extract)
+    return extract_features(images, material.backbone, store, variants=variants, on_progress=listener.on_extract)
+
+
+def _fit(config: TrainConfig, start: MapHead, material: _Material, listener: Listener) -> FitResult:
+    """Fit the head to the cached features; the best one is kept in ``config.out``."""
+    from nearid_search.trainer.fit import HeadFit
+
+    dataset, store = material.dataset, material.store
+    manifest = _manifest(config, _whole_head(start, store)[0], material)
+
+    def save_best(head: MapHead, scores: ValidationScores, step: int) -> None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        metrics = {"step": step, **scores.as_dict()}
+        save_head(Path(config.out), _whole_head(head, store)[1], replace(manifest, metrics=metrics, created_at=now))
+
+    train, val = (rows_of(dataset.split(name), material.hashes, store) for name in ("train", "val"))
+    fit = HeadFit(
+        start,
+        store,
+        train,
+        val,
+        config,
+        device=material.backbone.device,
+        out=Path(config.out),
+        save_best=save_best,
+        variants=material.variants.rows(store),
+        origin={"data": manifest.data_hash, "backbone_weights": manifest.backbone_weights},
+    )
+    return fit.run(listener.on_step)
 
 
 def _whole_head(head: MapHead, store: FeatureStore) -> tuple[HeadSpec, dict[str, NDArray[np.float32]]]:
@@ -219,26 +236,19 @@ def _whole_head(head: MapHead, store: FeatureStore) -> tuple[HeadSpec, dict[str,
     return fold_into_head(head.spec, arrays, store.projections) if store.projections else (head.spec, arrays)
 
 
-def _manifest(
-    config: TrainConfig, head_spec: HeadSpec, spec: BackboneSpec, dataset: Dataset, content: str
-) -> Callable[[dict[str, Any]], HeadManifest]:
-    """Return what makes the head's manifest from its metrics."""
-
-    def make(metrics: dict[str, Any]) -> HeadManifest:
-        return HeadManifest(
-            spec=head_spec,
-            backbone=config.backbone,
-            backbone_weights=spec.weights_fingerprint,
-            data_hash=content,
-            split_sizes=_split_sizes(dataset),
-            seed=config.seed,
-            config=config.as_dict(),
-            metrics=metrics,
-            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-            made_by=__version__,
-        )
-
-    return make
+def _manifest(config: TrainConfig, head_spec: HeadSpec, material: _Material) -> HeadManifest:
+    """Return a head's manifest, its metrics and time apart."""
+    return HeadManifest(
+        spec=head_spec,
+        backbone=config.backbone,
+        backbone_weights=material.backbone.spec.weights_fingerprint,
+        data_hash=data_hash(material.dataset, material.hashes),
+        split_sizes=_split_sizes(material.dataset),
+        seed=config.seed,
+        config=config.as_dict(),
+        created_at="",
+        made_by=__version__,
+    )
 
 
 def _split_sizes(dataset: Dataset) -> dict[str, int]:
