@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from nearid_search.indexer.build import index_catalogue
     from nearid_search.indexer.gallery import Gallery
     from nearid_search.records import IdentityMatch, IndexReport, MatchedImage, QueryAnswer
+    from nearid_search.trainer.config import TrainConfig
+    from nearid_search.trainer.recipe import TrainReport, train
 
 __version__ = "0.1.0"
 
@@ -27,7 +29,10 @@ _HOMES = {
     "NearIDError": "nearid_search.errors",
     "QueryAnswer": "nearid_search.records",
     "SearchEngine": "nearid_search.engine",
+    "TrainConfig": "nearid_search.trainer.config",
+    "TrainReport": "nearid_search.trainer.recipe",
     "index_catalogue": "nearid_search.indexer.build",
+    "train": "nearid_search.trainer.recipe",
 }
 
 __all__ = [
@@ -39,7 +44,10 @@ __all__ = [
     "NearIDError",
     "QueryAnswer",
     "SearchEngine",
+    "TrainConfig",
+    "TrainReport",
     "index_catalogue",
+    "train",
 ]
 
 

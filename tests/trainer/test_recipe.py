@@ -13,6 +13,7 @@ from PIL import Image
 
 pytest.importorskip("torch")
 
+from nearid_search import TrainConfig, TrainReport, train
 from nearid_search.backbones.registry import open_backbone
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.errors import ConfigError, DatasetError, FeatureStoreError, TrainingError
@@ -22,12 +23,11 @@ from nearid_search.head_file import load_head
 from nearid_search.head_numpy import embed
 from nearid_search.similarity import unit_rows
 from nearid_search.trainer.augment import AugmentConfig, augment
-from nearid_search.trainer.config import TrainConfig
 from nearid_search.trainer.dataset_rows import rows_of
 from nearid_search.trainer.datasets import data_hash, hash_images, open_dataset
 from nearid_search.trainer.extract import ExtractProgress, extract_features
 from nearid_search.trainer.feature_store import FeatureStore
-from nearid_search.trainer.recipe import Listener, TrainReport, train
+from nearid_search.trainer.recipe import Listener
 from nearid_search.trainer.variants import Variants
 
 SMALL = {"width": 48, "num_heads": 4, "num_probes": 2, "mlp_dim": 96, "out_dim": 32}
