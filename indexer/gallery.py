@@ -23,12 +23,12 @@ from nearid_search.indexer.manifest import (
 )
 from nearid_search.indexer.store import GalleryStore
 from nearid_search.records import Failure
+from nearid_search.shipped_heads import AUTO_HEAD, NO_HEAD, find_head
 
 if TYPE_CHECKING:
     from nearid_search.image_encoder import ImageEncoder
 
 
-NO_HEAD = "none"
 
 
 class Gallery:
@@ -139,13 +139,12 @@ class Gallery:
         made_by = self.manifest.encoder.fingerprint
         if encoder.fingerprint != made_by:
             catalogue = next(iter(self.manifest.catalogues), "./catalog")
-            head = " --head FOLDER" if encoder.head is not None else ""
             raise GalleryMismatchError(
                 f"{self.folder} was made by {made_by}, but this encoder is {encoder.fingerprint}: "
                 "embeddings of two encoders do not compare. "
                 f"Leave out --backbone, --dtype and --head, or make it anew with: "
                 f"nearid-search index {catalogue} --backbone {encoder.source} "
-                f"--dtype {encoder.dtype}{head} --gallery {self.folder} --rebuild"
+                f"--dtype {encoder.dtype} --head {_head_option(encoder)} --gallery {self.folder} --rebuild"
             )
 
     def remember_catalogue(self, stored: str, identities: str | None) -> None:
@@ -203,7 +202,7 @@ def find_encoder_config(
         backbone: a backbone's name, or None.
         dtype: "auto", "float32", "bfloat16", "float16" or None; None and, unless made anew, "auto" are the gallery's.
         device: "auto", "cpu", "cuda" or "cuda:N".
-        head: folder of a head, "none" for the frozen readout, or None.
+        head: folder of a head, "auto" for the one that ships for the backbone, "none" for the frozen readout, or None.
         fresh: whether the gallery is about to be made anew, so that a damaged manifest is no obstacle.
 
     Raises:
@@ -212,22 +211,30 @@ def find_encoder_config(
     """
     folder = locate_gallery(Path(gallery) if gallery is not None else None)
     record = _known_encoder(folder, fresh=fresh)
-    with_head = head is not None and str(head) != NO_HEAD
-    if backbone is None and with_head:
-        backbone = read_head_manifest(Path(str(head))).backbone
+    chosen = None if head is None else str(head)
+    if backbone is None and chosen not in (AUTO_HEAD, NO_HEAD, None):
+        backbone = read_head_manifest(Path(str(chosen))).backbone
     if record is None or backbone not in (None, record.backbone):
         return EncoderConfig(
             backbone=backbone or EncoderConfig.backbone,
             dtype=dtype or EncoderConfig.dtype,
             device=device,
-            head=str(head) if with_head else None,
+            head=chosen or EncoderConfig.head,
         )
     if dtype is None or (dtype == "auto" and not fresh):
         dtype = record.dtype
-    kept = str(head) if with_head else None
-    if head is None and record.head is not None:
-        kept = str(folder / record.head)
-    return EncoderConfig(backbone=record.backbone, dtype=dtype, device=device, head=kept)
+    if chosen is None and record.head is not None:
+        chosen = str(folder / record.head)
+    return EncoderConfig(backbone=record.backbone, dtype=dtype, device=device, head=None if chosen == NO_HEAD else chosen)
+
+
+def _head_option(encoder: ImageEncoder) -> str:
+    """Return what ``--head`` must say to open this encoder again."""
+    if encoder.head is None:
+        return NO_HEAD
+    shipped = find_head(AUTO_HEAD, encoder.source)
+    is_shipped = shipped is not None and read_head_manifest(shipped).fingerprint == encoder.head.fingerprint
+    return AUTO_HEAD if is_shipped else "FOLDER"
 
 
 def _known_encoder(folder: Path, *, fresh: bool) -> EncoderRecord | None:

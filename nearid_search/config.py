@@ -16,13 +16,14 @@ class EncoderConfig:
         device: "auto", "cpu", "cuda" or "cuda:N".
         dtype: "auto" (that of the gallery there is, else the fastest of the backbone on this machine that is as good),
             "float32", "bfloat16" or "float16".
-        head: folder of a trained head; None for the backbone's frozen readout.
+        head: folder of a trained head; "auto" for the one that ships for the backbone, if any; None or "none" for the
+            backbone's frozen readout.
     """
 
     backbone: str = "dinov2-small"
     device: str = "auto"
     dtype: str = "auto"
-    head: str | None = None
+    head: str | None = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)

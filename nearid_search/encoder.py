@@ -14,6 +14,7 @@ from nearid_search.head_file import LoadedHead, load_head, read_head_manifest
 from nearid_search.head_numpy import embed
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.onnx_encoder import ONNX_FAMILY, open_onnx_encoder
+from nearid_search.shipped_heads import AUTO_HEAD, NO_HEAD, find_head
 from nearid_search.similarity import Embeddings, unit_rows
 
 
@@ -45,14 +46,15 @@ def describe_encoder(config: EncoderConfig) -> str:
         ConfigError: if device or dtype is none of these.
         DeviceUnavailableError: if the device asked for is absent.
     """
-    from nearid_search.backbones.registry import resolve_dtype
+    from nearid_search.backbones.registry import canonical_name, resolve_dtype
     from nearid_search.device import resolve_device
 
-    exported = config.backbone.startswith(ONNX_FAMILY)
-    device = "cpu" if exported else resolve_device(config.device)
-    dtype = "float32" if exported else resolve_dtype(config.backbone, device, config.dtype)
-    head = "" if config.head is None else f" with head {config.head}"
-    return f"{config.backbone}{head} in {dtype} on {device}"
+    if config.backbone.startswith(ONNX_FAMILY):
+        return f"{config.backbone} in float32 on cpu"
+    device = resolve_device(config.device)
+    head = find_head(config.head, canonical_name(config.backbone))
+    shown = "" if head is None else " with its shipped head" if config.head == AUTO_HEAD else f" with head {head}"
+    return f"{config.backbone}{shown} in {resolve_dtype(config.backbone, device, config.dtype)} on {device}"
 
 
 class IdentityEncoder(ImageEncoder):
@@ -75,7 +77,7 @@ class IdentityEncoder(ImageEncoder):
         *,
         device: str = EncoderConfig.device,
         dtype: str = EncoderConfig.dtype,
-        head: str | Path | None = None,
+        head: str | Path | None = AUTO_HEAD,
     ) -> IdentityEncoder:
         """Open an encoder by the name of its backbone, or by its head.
 
@@ -83,7 +85,8 @@ class IdentityEncoder(ImageEncoder):
             backbone: a name that ``nearid-search models`` lists; by default the head's, or dinov2-small.
             device: "auto", "cpu", "cuda" or "cuda:N".
             dtype: "auto", "float32", "bfloat16" or "float16"; a head serves its backbone in any.
-            head: folder that ``nearid-search train`` made; None for the frozen readout.
+            head: folder that ``nearid-search train`` made; "auto" for the one that ships for the backbone, if any; None
+                or "none" for the frozen readout.
 
         Raises:
             BackboneError: if the name is unknown.
@@ -92,13 +95,14 @@ class IdentityEncoder(ImageEncoder):
             MissingExtraError: if an optional package is missing.
             WeightsError: if weights are missing, not the expected ones, or the head was trained on another backbone.
         """
-        from nearid_search.backbones.registry import open_backbone
+        from nearid_search.backbones.registry import canonical_name, open_backbone
 
-        if head is not None:
-            backbone = backbone or read_head_manifest(Path(head)).backbone
+        if backbone is None and head not in (AUTO_HEAD, NO_HEAD, None):
+            backbone = read_head_manifest(Path(str(head))).backbone
         source = backbone or EncoderConfig.backbone
         opened = open_backbone(source, device=device, dtype=dtype)
-        loaded = None if head is None else load_head(Path(head), backbone_weights=opened.spec.weights_fingerprint)
+        folder = find_head(head, canonical_name(source))
+        loaded = None if folder is None else load_head(folder, backbone_weights=opened.spec.weights_fingerprint)
         return cls(opened, head=loaded, source=source)
 
     @property

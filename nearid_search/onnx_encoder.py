@@ -15,6 +15,7 @@ from nearid_search.backbones.preprocessing import Preprocessing
 from nearid_search.config import EncoderConfig
 from nearid_search.errors import ConfigError, WeightsError
 from nearid_search.image_encoder import ImageEncoder
+from nearid_search.shipped_heads import AUTO_HEAD, NO_HEAD
 from nearid_search.similarity import Embeddings, unit_rows
 from nearid_search.weights import file_sha256
 
@@ -161,7 +162,7 @@ def open_onnx_encoder(config: EncoderConfig) -> OnnxEncoder:
         ConfigError: if the configuration asks for another device or dtype than the file has, or for a head.
         WeightsError: if the file cannot be read or is not an exported encoder.
     """
-    if config.head is not None:
+    if config.head not in (AUTO_HEAD, NO_HEAD, None):
         raise ConfigError(f"{config.backbone} has its head inside: leave out the head {config.head}, or say none")
     if config.device not in ("auto", "cpu") or config.dtype not in ("auto", "float32"):
         raise ConfigError(

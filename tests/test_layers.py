@@ -26,6 +26,7 @@ LAYERS = (
     (
         "head",
         "head_file",
+        "shipped_heads",
         "head_folding",
         "head_numpy",
         "head_spec",

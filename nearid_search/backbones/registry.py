@@ -68,6 +68,15 @@ def open_backbone(name: str = DEFAULT_BACKBONE, *, device: str = "auto", dtype: 
     return opener(resolved, resolve_dtype(name, resolved, dtype))
 
 
+def canonical_name(name: str) -> str:
+    """Return the one spelling of a backbone's name; what is none comes back as it is.
+
+    Raises:
+        BackboneError: if it is ``dinov2-small`` with settings that there are not.
+    """
+    return Dinov2Variant.parse(name).name if is_dinov2_small(name) else name
+
+
 def is_dinov2_small(name: str) -> bool:
     """Tell whether a name is ``dinov2-small`` or one of its variants, well formed or not."""
     return name.partition(":")[0] == DINOV2_SMALL

@@ -1,0 +1,43 @@
+"""The trained heads inside this package, by the backbone whose tokens they read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nearid_search.head_file import MANIFEST_NAME, read_head_manifest
+
+AUTO_HEAD = "auto"
+"""Stands for the head that ships for a backbone, and for the frozen readout where none does."""
+
+NO_HEAD = "none"
+"""Stands for the frozen readout."""
+
+_FOLDER = Path(__file__).parent / "heads"
+
+
+def list_shipped_heads() -> dict[str, Path]:
+    """Return the folder of each shipped head by the name of its backbone.
+
+    Raises:
+        WeightsError: if a manifest is damaged.
+    """
+    folders = sorted(path.parent for path in _FOLDER.glob(f"*/{MANIFEST_NAME}"))
+    return {read_head_manifest(folder).backbone: folder for folder in folders}
+
+
+def find_head(head: str | Path | None, backbone: str) -> Path | None:
+    """Return the folder of a head.
+
+    Args:
+        head: a folder, ``AUTO_HEAD``, or ``NO_HEAD`` or None for the frozen readout.
+        backbone: name of the backbone, as ``registry.canonical_name`` gives it.
+
+    Returns:
+        The folder, or None for the frozen readout.
+
+    Raises:
+        WeightsError: if a shipped head's manifest is damaged.
+    """
+    if head is None or head == NO_HEAD:
+        return None
+    return list_shipped_heads().get(backbone) if head == AUTO_HEAD else Path(head)
