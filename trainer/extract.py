@@ -18,7 +18,8 @@ from nearid_search.map_ahead import map_ahead
 from nearid_search.records import Failure
 from nearid_search.trainer.datasets.image_sources import ImageSource
 from nearid_search.trainer.feature_store import FeatureStore
-from nearid_search.trainer.token_pca import TokenPca, fit_token_pca
+from nearid_search.trainer.token_codec import TokenCodec
+from nearid_search.trainer.token_projection import TokenProjection, fit_token_pca, fit_token_scaling
 from nearid_search.trainer.variants import Variants
 
 
@@ -96,13 +97,15 @@ def extract_features(
     return list(dict.fromkeys(failures))  # a mask that a view shares with its distractors is told once
 
 
-def learn_projections(images: Mapping[str, ImageSource], backbone: Backbone, *, dim: int) -> list[TokenPca]:
+def learn_projections(
+    images: Mapping[str, ImageSource], backbone: Backbone, codec: TokenCodec
+) -> list[TokenProjection]:
     """Fit the projections of a feature store on some of its images: those whose keys come first, which is by chance.
 
     Args:
         images: by content key.
         backbone: gives the tokens.
-        dim: components to keep.
+        codec: says which projection: ``pca_dim`` components, or columns of one size.
 
     Returns:
         One projection a token scale.
@@ -118,9 +121,10 @@ def learn_projections(images: Mapping[str, ImageSource], backbone: Backbone, *, 
             tokens.append(backbone.tokens(prepared.pixels[None]))
     if not tokens:
         raise FeatureStoreError("no image can be read, so there is nothing to learn the projection of tokens from")
-    return [
-        fit_token_pca(np.concatenate([scale[0] for scale in scales]), dim=dim) for scales in zip(*tokens, strict=True)
-    ]
+    joined = [np.concatenate([scale[0] for scale in scales]) for scales in zip(*tokens, strict=True)]
+    if codec.pca_dim is None:
+        return [fit_token_scaling(scale) for scale in joined]
+    return [fit_token_pca(scale, dim=codec.pca_dim) for scale in joined]
 
 
 def _missing(images: Mapping[str, ImageSource], store: FeatureStore, variants: Variants | None) -> list[_Missing]:

@@ -22,7 +22,7 @@ from nearid_search.backbones.base import BackboneSpec
 from nearid_search.durable_file import write_file
 from nearid_search.errors import FeatureStoreError
 from nearid_search.trainer.token_codec import TokenCodec
-from nearid_search.trainer.token_pca import TokenPca, load_projections, save_projections
+from nearid_search.trainer.token_projection import TokenProjection, load_projections, save_projections
 
 _FORMAT_VERSION = 2
 _LOCK_NAME = "writer.lock"
@@ -52,7 +52,7 @@ class FeatureStore:
             self.codec.record_dtype(scale.num_tokens, dim)
             for scale, dim in zip(spec.token_scales, self.token_dims, strict=True)
         ]
-        self.projections: tuple[TokenPca, ...] = ()
+        self.projections: tuple[TokenProjection, ...] = ()
         self._rows: dict[str, int] = {}
         self._checksums: list[int] = []
         self._maps: list[NDArray[np.void]] | None = None
@@ -75,13 +75,13 @@ class FeatureStore:
     @property
     def lacks_projections(self) -> bool:
         """Whether ``set_projections`` must come before ``append``."""
-        return self.codec.pca_dim is not None and not self.projections
+        return self.codec.projects and not self.projections
 
-    def set_projections(self, projections: Sequence[TokenPca]) -> None:
+    def set_projections(self, projections: Sequence[TokenProjection]) -> None:
         """Fix what tokens go through; where another process was first, its projections stand.
 
         Args:
-            projections: onto ``codec.pca_dim`` components, one a token scale.
+            projections: as the codec says, one a token scale.
 
         Raises:
             FeatureStoreError: if they cannot be written.
@@ -142,7 +142,7 @@ class FeatureStore:
             FeatureStoreError: if the disk is full or the folder cannot be written; nothing that was there is lost.
         """
         if self.lacks_projections:
-            raise FeatureStoreError(f"{self.folder} keeps {self.codec.pca_dim} components and has no projections yet")
+            raise FeatureStoreError(f"{self.folder} keeps projected tokens and has no projections yet")
         try:
             with FileLock(self.folder / _LOCK_NAME):
                 self._catch_up()
@@ -155,7 +155,7 @@ class FeatureStore:
 
     def _append(self, numbers: list[int], keys: Sequence[str], tokens: Sequence[NDArray[np.float32]]) -> None:
         if self.projections:
-            tokens = [pca.project(scale) for pca, scale in zip(self.projections, tokens, strict=True)]
+            tokens = [projection.project(scale) for projection, scale in zip(self.projections, tokens, strict=True)]
         records = [
             np.array([self.codec.encode(scale[number], key=keys[number]) for number in numbers], dtype)
             for scale, dtype in zip(tokens, self._dtypes, strict=True)
@@ -171,16 +171,20 @@ class FeatureStore:
         self._known_bytes += sum(map(len, lines))
         self._maps = None
 
-    def tokens(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], ...]:
+    def tokens(
+        self, rows: NDArray[np.int64], *, share: float = 1.0, key: tuple[int, ...] = ()
+    ) -> tuple[NDArray[np.float32], ...]:
         """Read the tokens of some images.
 
         Args:
             rows: (B,) row numbers, in any order, repeats allowed.
+            share: of the tokens of each scale to read, in (0, 1]; the same places of every image.
+            key: decides which, if not all.
 
         Returns:
             One (B, kept tokens, D) float32 array a token scale.
         """
-        return tuple(self.codec.decode(scale[rows]) for scale in self._open_maps())
+        return tuple(self.codec.decode(scale, rows, _places(scale, share, key)) for scale in self._open_maps())
 
     def verify(self) -> None:
         """Read everything and compare it with the checksums.
@@ -261,6 +265,15 @@ class FeatureStore:
     @property
     def _token_paths(self) -> list[Path]:
         return [self.folder / f"tokens-{scale}.bin" for scale in range(len(self._dtypes))]
+
+
+def _places(records: NDArray[np.void], share: float, key: tuple[int, ...]) -> NDArray[np.int64] | None:
+    """Draw which tokens of a scale are read; None for all."""
+    if share >= 1:
+        return None
+    count = records["tokens"].shape[1]
+    drawn = np.random.default_rng([count, *key]).permutation(count)[: max(1, round(share * count))]
+    return np.sort(drawn)
 
 
 def _checksum(records: Iterable[NDArray[np.void]]) -> int:

@@ -25,12 +25,15 @@ class TokenCodec:
         dtype: "float16", or "int8" with one float32 step for every 128 columns of a token (their largest value / 127).
         max_tokens: random tokens kept at each scale; None keeps all. The choice depends on the image's key alone, so
             a store that is resumed holds what an uninterrupted one does.
-        pca_dim: principal components kept of each token; None keeps tokens whole (see ``trainer.token_pca``).
+        pca_dim: principal components kept of each token; None keeps tokens whole.
+        standardise: bring every column of the tokens to mean 0 and deviation 1, as measured on some of the training
+            images; not with ``pca_dim``.
     """
 
     dtype: Literal["float16", "int8"] = "float16"
     max_tokens: int | None = None
     pca_dim: int | None = None
+    standardise: bool = False
 
     def __post_init__(self) -> None:
         if self.dtype not in _DTYPES:
@@ -39,6 +42,13 @@ class TokenCodec:
             value = getattr(self, name)
             if value is not None and (type(value) is not int or value < 1):
                 raise ConfigError(f"codec.{name} must be a whole number of 1 or more, got {value!r}")
+        if self.standardise and self.pca_dim is not None:
+            raise ConfigError(f"codec.standardise and codec.pca_dim exclude each other, got pca_dim {self.pca_dim}")
+
+    @property
+    def projects(self) -> bool:
+        """Whether tokens go through a linear map that is learnt first (see ``trainer.token_projection``)."""
+        return self.standardise or self.pca_dim is not None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-ready values."""
@@ -78,18 +88,29 @@ class TokenCodec:
             record["steps"] = steps
         return record
 
-    def decode(self, records: NDArray[np.void]) -> NDArray[np.float32]:
+    def decode(
+        self, records: NDArray[np.void], rows: NDArray[np.int64], places: NDArray[np.int64] | None = None
+    ) -> NDArray[np.float32]:
         """Turn records back into tokens.
 
         Args:
-            records: (B,) of ``record_dtype``.
+            records: (R,) of ``record_dtype``.
+            rows: (B,) numbers of the records wanted.
+            places: (N,) numbers of the tokens wanted of each; None for all.
 
         Returns:
-            (B, kept tokens, D) float32; off by at most 2**-11 of each value (float16) or half a step (int8).
+            (B, N, D) float32; off by at most 2**-11 of each value (float16) or half a step (int8).
         """
-        tokens: NDArray[np.float32] = records["tokens"].astype(np.float32)
-        if self.dtype == "int8":
-            tokens *= _for_columns(records["steps"], tokens.shape[-1])
+        width, dim = records["tokens"].shape[1:]
+        chosen = np.arange(width) if places is None else places
+        tokens = np.empty((len(rows), len(chosen), dim), np.float32)
+        # Image by image: whole batches in between would be written to memory three times.
+        for out, row in zip(tokens, rows, strict=True):
+            record = records[row]
+            out[:] = record["tokens"][chosen]
+            if self.dtype == "int8":
+                for group, start in enumerate(_starts(dim).tolist()):
+                    out[:, start : start + _GROUP] *= record["steps"][chosen, group, None]
         return tokens
 
     def _choose(self, tokens: NDArray[np.float32], key: str) -> NDArray[np.float32]:

@@ -18,7 +18,7 @@ from nearid_search.backbones.base import BackboneSpec
 from nearid_search.errors import FeatureStoreError
 from nearid_search.trainer.feature_store import FeatureStore
 from nearid_search.trainer.token_codec import TokenCodec
-from nearid_search.trainer.token_pca import TokenPca, fit_token_pca
+from nearid_search.trainer.token_projection import TokenPca, fit_token_pca
 
 SPEC, SCALES = TOY_SPEC, TOY_SPEC.token_scales
 KEYS = [f"key-{number}" for number in range(6)]
@@ -50,6 +50,19 @@ def assert_holds(store: FeatureStore, keys: Sequence[str]) -> None:
         assert found.dtype == np.float32
         assert np.array_equal(found, expected)
     store.verify()
+
+
+def test_a_share_of_the_tokens_is_the_same_places_of_every_image(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    rows = store.rows(KEYS)
+    whole, drawn = store.tokens(rows), store.tokens(rows, share=0.4, key=(1, 2))
+    for scale, few in zip(whole, drawn, strict=True):
+        places = [place for place in range(scale.shape[1]) if any((scale[0, place] == token).all() for token in few[0])]
+        assert len(places) == few.shape[1] == max(1, round(0.4 * scale.shape[1]))
+        assert np.array_equal(few, scale[:, places])
+    other = [store.tokens(rows, share=0.4, key=(1, step))[1] for step in range(8)]
+    assert not all(np.array_equal(other[0], found) for found in other[1:])
+    assert all(np.array_equal(*pair) for pair in zip(drawn, store.tokens(rows, share=0.4, key=(1, 2)), strict=True))
 
 
 def test_what_goes_in_comes_out_in_any_order(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ def make_tokens(seed: int, num_tokens: int = 7, dim: int = 5) -> NDArray[np.floa
 def round_trip(codec: TokenCodec, tokens: NDArray[np.float32], key: str = "k") -> NDArray[np.float32]:
     record = codec.encode(tokens, key=key)
     assert record.dtype == codec.record_dtype(*tokens.shape)
-    decoded: NDArray[np.float32] = codec.decode(record[None])[0]
+    decoded: NDArray[np.float32] = codec.decode(record[None], np.array([0]))[0]
     return decoded
 
 
@@ -64,7 +64,9 @@ def test_more_tokens_than_there_are_keeps_all() -> None:
     assert np.array_equal(round_trip(TokenCodec(max_tokens=99), tokens), round_trip(TokenCodec(), tokens))
 
 
-@pytest.mark.parametrize("options", [{"dtype": "float64"}, {"max_tokens": 0}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"dtype": "float64"}, {"max_tokens": 0}, {"pca_dim": 4, "standardise": True}], ids=str
+)
 def test_unknown_settings_are_refused(options: dict[str, object]) -> None:
-    with pytest.raises(ConfigError, match=r"float64|0"):
+    with pytest.raises(ConfigError, match=r"float64|0|exclude each other"):
         TokenCodec(**options)  # type: ignore[arg-type]

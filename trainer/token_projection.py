@@ -1,13 +1,15 @@
-"""A fixed projection of tokens onto their principal components, which makes cached features several times smaller.
+"""Fixed linear maps that tokens go through on the way into the cache: principal components, or one size a column.
 
-It is linear, so a trained head takes it in: the head that is saved reads the backbone's own tokens again.
+Principal components make cached features several times smaller. Columns of one size make training faster: the layers
+of a network and the colours beside them differ by ten times, and an optimiser takes the same step for each. Either is
+linear, so a trained head takes it in: the head that is saved reads the backbone's own tokens again.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +44,56 @@ class TokenPca:
         projected: NDArray[np.float32] = np.matmul(tokens - self.mean, self.components.T, dtype=np.float32)
         return projected
 
+    @property
+    def matrix(self) -> NDArray[np.float32]:
+        """What the tokens less their mean are multiplied by: (k, D) float32."""
+        return self.components
+
+
+@dataclass(frozen=True, eq=False)
+class TokenScaling:
+    """Takes the mean off each column of one token scale and brings it to deviation 1.
+
+    Attributes:
+        mean: (D,) float32.
+        factors: (D,) float32, 1 over the deviation; 0 for a column that never changes.
+    """
+
+    mean: NDArray[np.float32]
+    factors: NDArray[np.float32]
+
+    def project(self, tokens: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scale tokens.
+
+        Args:
+            tokens: (..., D) float32.
+
+        Returns:
+            (..., D) float32.
+        """
+        return (tokens - self.mean) * self.factors
+
+    @property
+    def matrix(self) -> NDArray[np.float32]:
+        """What the tokens less their mean are multiplied by: (D, D) float32."""
+        return np.diag(self.factors)
+
+
+TokenProjection = TokenPca | TokenScaling
+
+
+def fit_token_scaling(tokens: NDArray[np.float32]) -> TokenScaling:
+    """Find mean and deviation of each column of tokens.
+
+    Args:
+        tokens: (M, D) float32.
+    """
+    wide = tokens.astype(np.float64)
+    deviation = wide.std(axis=0)
+    varies = deviation > 1e-6 * max(float(deviation.max()), 1e-12)
+    factors = np.divide(1.0, deviation, out=np.zeros_like(deviation), where=varies)
+    return TokenScaling(wide.mean(axis=0).astype(np.float32), factors.astype(np.float32))
+
 
 def fit_token_pca(tokens: NDArray[np.float32], *, dim: int) -> TokenPca:
     """Find the principal components of tokens.
@@ -66,7 +118,7 @@ def fit_token_pca(tokens: NDArray[np.float32], *, dim: int) -> TokenPca:
     return TokenPca(mean.astype(np.float32), np.ascontiguousarray(components, np.float32))
 
 
-def save_projections(path: Path, projections: Sequence[TokenPca]) -> None:
+def save_projections(path: Path, projections: Sequence[TokenProjection]) -> None:
     """Write projections with a checksum; a crash leaves nothing or all.
 
     Raises:
@@ -75,14 +127,14 @@ def save_projections(path: Path, projections: Sequence[TokenPca]) -> None:
     from safetensors.numpy import save
 
     arrays = {}
-    for number, pca in enumerate(projections):
-        # The format takes arrays as they lie in memory.
-        arrays[f"mean.{number}"] = np.ascontiguousarray(pca.mean)
-        arrays[f"components.{number}"] = np.ascontiguousarray(pca.components)
+    for number, projection in enumerate(projections):
+        for entry in fields(projection):
+            # The format takes arrays as they lie in memory.
+            arrays[f"{entry.name}.{number}"] = np.ascontiguousarray(getattr(projection, entry.name))
     write_file(path, save(arrays, metadata={"sha256": _digest(arrays)}))
 
 
-def load_projections(path: Path) -> tuple[TokenPca, ...]:
+def load_projections(path: Path) -> tuple[TokenProjection, ...]:
     """Read projections.
 
     Raises:
@@ -98,7 +150,8 @@ def load_projections(path: Path) -> tuple[TokenPca, ...]:
         raise FeatureStoreError(f"{path} cannot be read ({error}): delete {path.parent}") from error
     if expected != _digest(arrays):
         raise FeatureStoreError(f"{path} was altered: delete {path.parent}")
-    return tuple(TokenPca(arrays[f"mean.{n}"], arrays[f"components.{n}"]) for n in range(len(arrays) // 2))
+    kind, second = (TokenPca, "components") if "components.0" in arrays else (TokenScaling, "factors")
+    return tuple(kind(arrays[f"mean.{n}"], arrays[f"{second}.{n}"]) for n in range(len(arrays) // 2))
 
 
 def _digest(arrays: Arrays) -> str:
@@ -109,7 +162,7 @@ def _digest(arrays: Arrays) -> str:
 
 
 def fold_into_head(
-    spec: HeadSpec, arrays: Arrays, projections: Sequence[TokenPca]
+    spec: HeadSpec, arrays: Arrays, projections: Sequence[TokenProjection]
 ) -> tuple[HeadSpec, dict[str, NDArray[np.float32]]]:
     """Turn a head of projected tokens into the same head of the tokens themselves.
 
@@ -124,18 +177,18 @@ def fold_into_head(
     Raises:
         ConfigError: if the head has one scale whose tokens are as wide as its attention: it has no place for them.
     """
-    folded = replace(spec, token_dims=tuple(len(pca.mean) for pca in projections))
+    folded = replace(spec, token_dims=tuple(len(projection.mean) for projection in projections))
     if not folded.projects_tokens:
         raise ConfigError(
             f"head.width {spec.width} is the width of the backbone's tokens, so there is no projection to take "
-            "codec.pca_dim in: choose another width"
+            "codec.pca_dim or codec.standardise in: choose another width"
         )
     changed = dict(arrays)
-    for number, pca in enumerate(projections):
+    for number, projection in enumerate(projections):
         name = f"scales.{number}"
         weight = arrays[f"{name}.weight"] if spec.projects_tokens else np.eye(spec.width, dtype=np.float32)
         bias = arrays[f"{name}.bias"] if spec.projects_tokens else np.zeros(spec.width, np.float32)
-        whole = weight.astype(np.float64) @ pca.components.astype(np.float64)
+        whole = weight.astype(np.float64) @ projection.matrix.astype(np.float64)
         changed[f"{name}.weight"] = whole.astype(np.float32)
-        changed[f"{name}.bias"] = (bias - whole @ pca.mean.astype(np.float64)).astype(np.float32)
+        changed[f"{name}.bias"] = (bias - whole @ projection.mean.astype(np.float64)).astype(np.float32)
     return folded, changed
