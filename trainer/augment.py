@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nearid_search.errors import ConfigError, ShapeError
+from nearid_search.trainer.twins import ALL as ALL_TWINS
 
 GREY = 128
 """What fills every place that shows nothing: beyond the border, and outside a mask."""
@@ -20,6 +21,8 @@ class AugmentConfig:
     """How variants of a picture differ from it. Hue is never changed: a thing in another colour is another thing.
 
     Attributes:
+        twins: made-up identities beside each training identity, 0 to 11: all of its pictures in a mirror or with
+            exchanged colour channels (see ``trainer.twins``). They have no variants.
         variants: cached beside each training image; 0 means none.
         flip: probability of a mirror image.
         jitter: largest relative change of brightness, and of contrast.
@@ -29,6 +32,7 @@ class AugmentConfig:
             its distractors.
     """
 
+    twins: int = 0
     variants: int = 0
     flip: float = 0.5
     jitter: float = 0.1
@@ -37,6 +41,8 @@ class AugmentConfig:
     foreground: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.twins <= len(ALL_TWINS):
+            raise ConfigError(f"augment.twins must be 0 to {len(ALL_TWINS)}, got {self.twins}")
         if self.variants < 0:
             raise ConfigError(f"augment.variants must be 0 or more, got {self.variants}")
         for name in ("flip", "foreground"):

@@ -33,7 +33,7 @@ from nearid_search.trainer.datasets.image_sources import ImageSource
 from nearid_search.trainer.datasets.records import SPLITS
 from nearid_search.trainer.extract import ExtractProgress, extract_features, learn_projections
 from nearid_search.trainer.feature_store import FeatureStore
-from nearid_search.trainer.token_pca import fold_into_head
+from nearid_search.trainer.token_projection import fold_into_head
 from nearid_search.trainer.validation import ValidationScores
 from nearid_search.trainer.variants import Variants
 
@@ -183,7 +183,7 @@ def _open_store(
     if store.lacks_projections:
         pictures = (placed for placed in dataset.images() if placed.split == "train" and placed.role != "mask")
         images = {hashes[placed.image]: placed.image for placed in pictures}
-        store.set_projections(learn_projections(images, backbone, dim=store.token_dims[0]))
+        store.set_projections(learn_projections(images, backbone, config.codec))
     return store
 
 
@@ -218,7 +218,7 @@ def _fit(config: TrainConfig, start: MapHead, material: _Material, listener: Lis
     fit = HeadFit(
         start,
         store,
-        train,
+        material.variants.with_twins(train, store),
         val,
         config,
         device=material.backbone.device,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,11 @@ from PIL import Image
 
 from nearid_search.images import decode_image
 from nearid_search.trainer.augment import AugmentConfig, augment
+from nearid_search.trainer.dataset_rows import SampleRows
 from nearid_search.trainer.datasets.image_sources import ImageSource
 from nearid_search.trainer.datasets.records import Sample
 from nearid_search.trainer.feature_store import FeatureStore
+from nearid_search.trainer.twins import twins_of
 
 
 class Variants:
@@ -29,6 +31,13 @@ class Variants:
 
     def __init__(self, config: AugmentConfig, samples: Iterable[Sample], keys: Mapping[ImageSource, str]) -> None:
         self._config = config
+        samples = tuple(samples)
+        self._twins = {
+            keys[image]: twins_of(sample.identity, config.twins)
+            for sample in samples
+            for view in sample.views
+            for image in (view.image, *view.distractors.values())
+        }
         views = [view for sample in samples for view in sample.views] if config.variants else []
         # A mask that is never used must not decide a key, nor be read.
         masked = config.foreground > 0
@@ -43,7 +52,7 @@ class Variants:
         }
 
     def keys(self, key: str) -> list[str]:
-        """Return the store keys of variants 0, 1, ... of an image.
+        """Return the store keys of variants 0, 1, ... of an image, those of its twins after them.
 
         Variant 0 has the content key itself. The others name the variant and all that decides it beside the picture, so
         that those of other settings or another mask are never taken for them.
@@ -51,6 +60,9 @@ class Variants:
         Args:
             key: content key of the image.
         """
+        return [*self._own_keys(key), *(f"{key}/{twin.name}" for twin in self._twins.get(key, ()))]
+
+    def _own_keys(self, key: str) -> list[str]:
         if key not in self._digests:
             return [key]
         return [key, *(f"{key}/{number}-{self._digests[key]}" for number in range(1, self._config.variants + 1))]
@@ -70,7 +82,11 @@ class Variants:
             UnreadableImageError: if the picture's mask cannot be read.
         """
         source, mask = self._masks.get(key), None
+        num_own = len(self._own_keys(key))
         for number in numbers:
+            if number >= num_own:
+                yield self._twins[key][number - num_own].picture(pixels)
+                continue
             if number > 0 and mask is None and source is not None:
                 mask = read_mask(source, pixels.shape[0], pixels.shape[1])
             yield augment(pixels, mask, config=self._config, key=key, variant=number)
@@ -87,8 +103,34 @@ class Variants:
         found = {}
         for key in self._digests:
             if key in store:
-                rows = store.rows(name for name in self.keys(key) if name in store)
+                rows = store.rows(name for name in self._own_keys(key) if name in store)
                 found[int(rows[0])] = rows
+        return found
+
+    def with_twins(self, samples: Iterable[SampleRows], store: FeatureStore) -> list[SampleRows]:
+        """Put its twins behind each identity.
+
+        Args:
+            samples: those to learn from, as rows of the store.
+            store: filled by ``extract_features``.
+
+        Returns:
+            The samples and their twins, whose names end with that of the change.
+        """
+        places: dict[str, dict[int, int]] = {}
+        for key, twins in self._twins.items():
+            for twin in twins:
+                if (name := f"{key}/{twin.name}") in store:
+                    row, other = store.rows([key, name]).tolist()
+                    places.setdefault(twin.name, {})[row] = other
+        found = []
+        for sample in samples:
+            found.append(sample)
+            for twin in twins_of(sample.identity, self._config.twins):
+                place = places.get(twin.name, {})
+                # A picture that two identities share has the twins of one of them.
+                if all(row in place for row in sample.rows()):
+                    found.append(replace(sample.renumbered(place), identity=f"{sample.identity} {twin.name}"))
         return found
 
 
@@ -113,6 +155,6 @@ def read_mask(source: ImageSource, height: int, width: int) -> NDArray[np.bool_]
 
 def _digest(config: AugmentConfig, mask_key: str) -> str:
     """Name what decides a variant beside the picture and the variant's number."""
-    settings = {name: value for name, value in asdict(config).items() if name != "variants"}
+    settings = {name: value for name, value in asdict(config).items() if name not in ("variants", "twins")}
     text = json.dumps([settings, mask_key], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -26,7 +26,7 @@ def variants(
     **changes: float,
 ) -> list[NDArray[np.uint8]]:
     """Variants 1, 2, ... with only the settings named here."""
-    config = AugmentConfig(variants=count, **{**STILL, **changes})
+    config = AugmentConfig(variants=count, **{**STILL, **changes})  # type: ignore[arg-type]  # variants is a whole number
     return [augment(pixels, mask, config=config, key="lamp", variant=number + 1) for number in range(count)]
 
 

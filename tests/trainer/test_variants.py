@@ -9,9 +9,11 @@ from toy_backbone import TOY_SPEC
 
 from nearid_search.errors import UnreadableImageError
 from nearid_search.trainer.augment import AugmentConfig, augment
+from nearid_search.trainer.dataset_rows import SampleRows, ViewRows
 from nearid_search.trainer.datasets import Sample, View
 from nearid_search.trainer.datasets.image_sources import FileImage, ImageSource
 from nearid_search.trainer.feature_store import FeatureStore
+from nearid_search.trainer.twins import twins_of
 from nearid_search.trainer.variants import Variants, read_mask
 
 PICTURE, DISTRACTOR, MASK = (FileImage(Path(name)) for name in ("picture.png", "distractor.png", "mask.png"))
@@ -98,3 +100,28 @@ def test_rows_are_those_that_the_store_has(tmp_path: Path) -> None:
     store.append(names, tokens)
     assert {row: rows.tolist() for row, rows in found.rows(store).items()} == {2: [2, 3, 1], 4: [4, 5]}
     assert variants(variants=0).rows(store) == {}
+
+
+def test_twins_follow_the_variants_and_are_the_same_change_for_every_picture_of_an_identity() -> None:
+    found = variants(twins=2)
+    names = {key: found.keys(key) for key in ("p", "d")}
+    assert [names["p"][:3], names["d"][:3]] == [variants().keys("p"), variants().keys("d")]
+    changes = [twin.name for twin in twins_of("thing", 2)]
+    assert [names[key][3:] for key in ("p", "d")] == [[f"{key}/{change}" for change in changes] for key in ("p", "d")]
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    made = list(found.pictures("p", pixels, [3, 0, 4]))
+    assert np.array_equal(made[1], pixels)
+    for twin, picture in zip(twins_of("thing", 2), made[::2], strict=True):
+        assert np.array_equal(picture, twin.picture(pixels))
+
+
+def test_twins_stand_behind_their_identity_with_rows_of_their_own(tmp_path: Path) -> None:
+    store = FeatureStore(tmp_path / "store", TOY_SPEC)
+    found = variants(variants=0, twins=1)
+    (twin,) = twins_of("thing", 1)
+    names = [f"d/{twin.name}", "p", "d", f"p/{twin.name}"]
+    store.append(names, [np.zeros((4, scale.num_tokens, scale.dim), np.float32) for scale in TOY_SPEC.token_scales])
+    samples = [SampleRows("thing", (ViewRows(1, {"other": 2}),)), SampleRows("without twin", ())]
+    twinned = found.with_twins(samples, store)
+    assert twinned[:2] == [samples[0], SampleRows(f"thing {twin.name}", (ViewRows(3, {"other": 0}),))]
+    assert variants(variants=0).with_twins(samples, store) == samples
