@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from nearid_search.image_encoder import ImageEncoder
 
 
-
-
 class Gallery:
     """The indexed set of images with identities.
 
@@ -225,7 +223,8 @@ def find_encoder_config(
         dtype = record.dtype
     if chosen is None and record.head is not None:
         chosen = str(folder / record.head)
-    return EncoderConfig(backbone=record.backbone, dtype=dtype, device=device, head=None if chosen == NO_HEAD else chosen)
+    kept = None if chosen == NO_HEAD else chosen
+    return EncoderConfig(backbone=record.backbone, dtype=dtype, device=device, head=kept)
 
 
 def _head_option(encoder: ImageEncoder) -> str:

@@ -77,6 +77,10 @@ class TrainConfig:
         batch_size: identities a step, each with its own positives and distractors.
         max_positives: further views of an identity a step.
         max_distractors: distractors of the anchor's view a step.
+        every_view: every view drawn is the anchor once and meets the distractors of all of them; many more comparisons
+            for the same work, and the only ones with distractors on another view's background.
+        keep_tokens: share of the tokens, in (0, 1], that a step sees, drawn anew each time; fewer are faster and harder
+            to learn by heart.
         hard_negatives: share of a batch filled with identities that the head confuses with the others there, in
             [0, 1); looked up anew after every validation.
         learning_rate: peak of AdamW's.
@@ -104,6 +108,8 @@ class TrainConfig:
     batch_size: int = 64
     max_positives: int = 2
     max_distractors: int = 3
+    every_view: bool = False
+    keep_tokens: float = 1.0
     hard_negatives: float = 0.0
     learning_rate: float = 1e-4
     weight_decay: float = 1e-4
@@ -126,6 +132,7 @@ class TrainConfig:
             _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
         _require(self.head.start in _STARTS, "head.start", self.head.start, " or ".join(_STARTS))
         _require(self.precision in _PRECISIONS, "precision", self.precision, " or ".join(_PRECISIONS))
+        _require(0 < self.keep_tokens <= 1, "keep_tokens", self.keep_tokens, "above 0 and at most 1")
         _require(0 <= self.hard_negatives < 1, "hard_negatives", self.hard_negatives, "in [0, 1)")
 
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +21,11 @@ from nearid_search.trainer.dataset_rows import SampleRows
 from nearid_search.trainer.embed_rows import frozen_embeddings, head_embeddings
 from nearid_search.trainer.feature_store import FeatureStore
 from nearid_search.trainer.hard_negatives import nearest_identities
+from nearid_search.trainer.heap import keep_freed_memory
 from nearid_search.trainer.losses import LossTerms, info_nce_loss, nearid_loss, supcon_loss
 from nearid_search.trainer.run_log import RunLog
 from nearid_search.trainer.sampler import NONE, Batch, BatchSampler
+from nearid_search.trainer.schedule import learning_rate
 from nearid_search.trainer.validation import ValidationScores, validate
 
 LOSSES: Mapping[str, Callable[..., LossTerms]] = {
@@ -116,6 +118,7 @@ class HeadFit:
             max_positives=config.max_positives,
             max_distractors=config.max_distractors,
             seed=config.seed,
+            every_view=config.every_view,
             variants=variants,
         )
         _require_enough(self._sampler.num_identities, val)
@@ -139,6 +142,7 @@ class HeadFit:
         Raises:
             TrainingError: if the loss is no number, or the checkpoint cannot be written or does not fit.
         """
+        keep_freed_memory()
         frozen = validate(self._val, frozen_embeddings(self._store, self._val_rows))
         state = self._resume()
         self._mine(state["step"])
@@ -177,7 +181,7 @@ class HeadFit:
         for group in self._optimiser.param_groups:
             group["lr"] = rate
         self._head.train()
-        terms = self._loss(self._sampler.batch(step, self._neighbours, hard_share=self._config.hard_negatives))
+        terms = self._loss(step)
         loss = float(terms.total.detach())
         self._require_number("loss", loss, step + 1)
         self._optimiser.zero_grad(set_to_none=True)
@@ -204,16 +208,26 @@ class HeadFit:
                 "the best head so far is kept"
             )
 
-    def _loss(self, batch: Batch) -> LossTerms:
-        """Embed every image of a batch once and arrange the embeddings in the loss's slots."""
-        slots = [batch.anchors, batch.positives, batch.distractors]
-        rows, places = np.unique(np.concatenate([slot.ravel() for slot in slots]), return_inverse=True)
+    def _loss(self, step: int) -> LossTerms:
+        """Embed every image of a step once, and average the loss over its batches."""
+        batches = self._sampler.batches(step, self._neighbours, hard_share=self._config.hard_negatives)
+        slots = [slot.ravel() for batch in batches for slot in (batch.anchors, batch.positives, batch.distractors)]
+        rows = np.unique(np.concatenate(slots))
+        rows = rows[rows != NONE]
+        share, key = self._config.keep_tokens, (self._config.seed, step)
+        tokens = [torch.from_numpy(scale).to(self._device) for scale in self._store.tokens(rows, share=share, key=key)]
         with torch.autocast(self._device_type, self._autocast, enabled=self._autocast != torch.float32):
-            embeddings = self._head(self._tokens(np.where(rows == NONE, batch.anchors[0], rows)))
-        bounds = np.cumsum([slot.size for slot in slots])[:-1]
+            embeddings = self._head(tokens)
+        terms = [self._loss_of(batch, rows, embeddings) for batch in batches]
+        means = (torch.stack([getattr(term, field.name) for term in terms]).mean() for field in fields(LossTerms))
+        return LossTerms(*means)
+
+    def _loss_of(self, batch: Batch, rows: NDArray[np.int64], embeddings: torch.Tensor) -> LossTerms:
+        """Arrange embeddings, of which each belongs to one of the rising ``rows``, in the loss's slots."""
         anchors, positives, distractors = (
-            embeddings[torch.from_numpy(place.reshape(slot.shape)).to(self._device)]
-            for place, slot in zip(np.split(places, bounds), slots, strict=True)
+            # An empty slot gets any embedding; its mask keeps it out.
+            embeddings[torch.from_numpy(np.searchsorted(rows, slot)).to(self._device)]
+            for slot in (batch.anchors, batch.positives, batch.distractors)
         )
         return LOSSES[self._config.loss.name](
             anchors,
@@ -224,9 +238,6 @@ class HeadFit:
             alpha=self._config.loss.alpha,
             temperature=self._config.loss.temperature,
         )
-
-    def _tokens(self, rows: NDArray[np.int64]) -> list[torch.Tensor]:
-        return [torch.from_numpy(scale).to(self._device) for scale in self._store.tokens(rows)]
 
     def _embed(self, rows: NDArray[np.int64], step: int) -> Embeddings:
         try:
@@ -262,20 +273,6 @@ class HeadFit:
 
 
 _PLACES = ("dataset", "out", "features", "device")
-
-
-def learning_rate(step: int, total_steps: int, config: TrainConfig) -> float:
-    """Return the rate of a step: a linear warm-up, then a cosine to 0.
-
-    Args:
-        step: counted from 0.
-        total_steps: of the whole run.
-        config: peak and warm-up.
-    """
-    warmup = min(config.warmup_steps, total_steps // 2)  # a short run must still come down
-    if step < warmup:
-        return config.learning_rate * (step + 1) / warmup
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(total_steps - warmup, 1)))
 
 
 def _require_enough(num_train: int, val: Sequence[SampleRows]) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,8 +18,11 @@ from nearid_search.trainer.checkpoint import CHECKPOINT_NAME
 from nearid_search.trainer.config import TrainConfig
 from nearid_search.trainer.dataset_rows import SampleRows
 from nearid_search.trainer.feature_store import FeatureStore
-from nearid_search.trainer.fit import HeadFit, StepReport, learning_rate
+from nearid_search.trainer.fit import HeadFit, StepReport
+from nearid_search.trainer.losses import nearid_loss
 from nearid_search.trainer.run_log import TENSORBOARD_FOLDER
+from nearid_search.trainer.sampler import BatchSampler
+from nearid_search.trainer.schedule import learning_rate
 
 
 @pytest.fixture(scope="module")
@@ -90,21 +94,46 @@ def test_a_run_on_variants_differs_and_resumes_bit_for_bit(whole: Run, store: Fe
     assert resumed.log() == straight.log()
 
 
-def test_a_run_with_mined_negatives_resumes_too(store: FeatureStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [{"hard_negatives": 0.5}, {"every_view": True}, {"keep_tokens": 0.6}],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_a_run_with_other_batches_differs_and_resumes_bit_for_bit(
+    store: FeatureStore, tmp_path: Path, settings: dict[str, Any]
+) -> None:
     def interrupt(report: StepReport) -> None:
         if report.step == 17:
             raise KeyboardInterrupt
 
-    mined = Run(tmp_path / "whole", store, hard_negatives=0.5, epochs=12)
-    mined.go()
+    straight = Run(tmp_path / "whole", store, **settings, epochs=12)
+    straight.go()
     with pytest.raises(KeyboardInterrupt):
-        Run(tmp_path / "stopped", store, hard_negatives=0.5, epochs=12).go(interrupt)
-    resumed = Run(tmp_path / "stopped", store, hard_negatives=0.5, epochs=12)
+        Run(tmp_path / "stopped", store, **settings, epochs=12).go(interrupt)
+    resumed = Run(tmp_path / "stopped", store, **settings, epochs=12)
     resumed.go()
-    assert resumed.weights() == mined.weights()
+    assert resumed.weights() == straight.weights()
     plain = Run(tmp_path / "plain", store, epochs=12)
     plain.go()
-    assert plain.weights() != mined.weights()
+    assert plain.weights() != straight.weights()
+
+
+def test_every_view_averages_the_loss_over_its_batches(store: FeatureStore, tmp_path: Path) -> None:
+    run = Run(tmp_path / "run", store, every_view=True)
+    drawn = BatchSampler(
+        samples(0, 8), batch_size=4, max_positives=2, max_distractors=3, seed=run.config.seed, every_view=True
+    )
+    losses = []
+    for batch in drawn.batches(0):
+        anchors, positives, distractors = (
+            run.head([torch.from_numpy(scale) for scale in store.tokens(slot.ravel().clip(0))]).reshape(*slot.shape, -1)
+            for slot in (batch.anchors, batch.positives, batch.distractors)
+        )
+        has_positive, has_distractor = torch.from_numpy(batch.positives >= 0), torch.from_numpy(batch.distractors >= 0)
+        loss = nearid_loss(anchors, positives, distractors, positive_mask=has_positive, distractor_mask=has_distractor)
+        losses.append(float(loss.total.detach()))
+    assert len(losses) == 3
+    assert run.fit.step(0)["loss"] == pytest.approx(np.mean(losses), rel=1e-5)
 
 
 def test_a_finished_run_does_nothing_more(whole: Run, store: FeatureStore) -> None:
