@@ -15,6 +15,7 @@ import numpy as np
 from nearid_search import __version__
 from nearid_search.backbones import dinov2_small
 from nearid_search.backbones.base import Backbone
+from nearid_search.backbones.patch_colour import WithPatchColours
 from nearid_search.backbones.torch_runtime import TorchBackbone
 from nearid_search.durable_file import rename
 from nearid_search.errors import BackboneError, WeightsError
@@ -22,6 +23,7 @@ from nearid_search.head_file import LoadedHead, load_head
 from nearid_search.head_numpy import embed
 from nearid_search.onnx_encoder import INPUT, OUTPUT, OnnxEncoder, OnnxMetadata
 from nearid_search.onnx_head import OPSET, Nodes, append_head
+from nearid_search.onnx_patch_colour import join_patch_colours
 
 if TYPE_CHECKING:
     import onnx
@@ -59,7 +61,7 @@ def export_onnx(backbone: Backbone, head: LoadedHead, path: Path) -> OnnxMetadat
     The new file is run on noise and takes its name only if it gives what backbone and NumPy head give.
 
     Args:
-        backbone: dinov2-small, or any backbone that runs in torch; in float32 on the CPU.
+        backbone: dinov2-small, with or without patch colours, or any that runs in torch; in float32 on the CPU.
         head: trained on this backbone.
         path: the ONNX file to write, over an earlier one if there is one.
 
@@ -98,14 +100,19 @@ def export_onnx(backbone: Backbone, head: LoadedHead, path: Path) -> OnnxMetadat
 
 def _cut_backbone(backbone: Backbone) -> onnx.ModelProto:
     """Return the graph from ``INPUT`` to the tokens of each scale, its outputs in the order of the scales."""
-    if isinstance(backbone, dinov2_small.OnnxDinov2Small):
-        return backbone.token_graph()
-    if isinstance(backbone, TorchBackbone) and backbone.device == "cpu" and backbone.spec.dtype == "float32":
-        return _trace(backbone)
-    raise BackboneError(
-        f"{backbone.spec.name} in {backbone.spec.dtype} on {backbone.device} cannot be exported: open dinov2-small, "
-        "efficientnet-lite0, a timm or an open_clip backbone with device='cpu' and dtype='float32'"
-    )
+    network = backbone.network if isinstance(backbone, WithPatchColours) else backbone
+    if isinstance(network, dinov2_small.OnnxDinov2Small):
+        model = network.token_graph()
+    elif isinstance(network, TorchBackbone) and network.device == "cpu" and network.spec.dtype == "float32":
+        model = _trace(network)
+    else:
+        raise BackboneError(
+            f"{backbone.spec.name} in {backbone.spec.dtype} on {backbone.device} cannot be exported: open "
+            "dinov2-small, efficientnet-lite0, a timm or an open_clip backbone with device='cpu' and dtype='float32'"
+        )
+    if isinstance(backbone, WithPatchColours):
+        join_patch_colours(model, backbone)
+    return model
 
 
 def _trace(backbone: TorchBackbone) -> onnx.ModelProto:

@@ -22,7 +22,7 @@ LAYERS = (
     ("engine", "strip", "indexer.build"),
     ("ranking", "verdict", "rerank"),
     ("indexer",),
-    ("encoder", "image_encoder", "onnx_encoder", "onnx_export"),
+    ("encoder", "image_encoder", "onnx_encoder", "onnx_export", "onnx_patch_colour"),
     (
         "head",
         "head_file",

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from nearid_search.backbones.base import Backbone, BackboneSpec
 from nearid_search.errors import ShapeError
 
-_OPPONENTS = np.array([[1 / 3, 1 / 3, 1 / 3], [0.5, -0.5, 0.0], [0.25, 0.25, -0.5]], np.float32)
-_SPREAD = 0.15  # of a soft bin, as a fraction of the range of brightness
+OPPONENTS = np.array([[1 / 3, 1 / 3, 1 / 3], [0.5, -0.5, 0.0], [0.25, 0.25, -0.5]], np.float32)
+BIN_SPREAD = 0.15  # of a soft bin, as a fraction of the range of brightness
 _BRIGHTNESS = (-0.35, 0.0, 0.35)
 _HUES = 8
 _CHROMA = 0.22  # from grey to the ring of bins, about that of painted and printed things
 
 MEANS, SPREADS = 12, 3
 BINS = len(_BRIGHTNESS) * (1 + _HUES)
-_GAIN = 2.0  # brings colours to about the size of a network's numbers
+GAIN = 2.0  # brings colours to about the size of a network's numbers
 DIM = MEANS + SPREADS + BINS
 """Numbers a patch: means of four quarters, spreads and soft bins."""
 
@@ -41,6 +41,16 @@ class WithPatchColours:
     def spec(self) -> BackboneSpec:
         """What it computes."""
         return self._spec
+
+    @property
+    def network(self) -> Backbone:
+        """What gives the tokens without colours."""
+        return self._network
+
+    @property
+    def grid(self) -> int:
+        """Patches a side."""
+        return self._grid
 
     @property
     def device(self) -> str:
@@ -92,7 +102,7 @@ class WithPatchColours:
 
     def _with_colours(self, tokens: tuple[NDArray[np.float32], ...], images: NDArray[np.uint8]) -> NDArray[np.float32]:
         (scale,) = tokens
-        return np.concatenate([scale, _GAIN * patch_colours(images, grid=self._grid)], axis=2, dtype=np.float32)
+        return np.concatenate([scale, GAIN * patch_colours(images, grid=self._grid)], axis=2, dtype=np.float32)
 
 
 def patch_colours(images: NDArray[np.uint8], *, grid: int) -> NDArray[np.float32]:
@@ -122,7 +132,7 @@ def patch_colours(images: NDArray[np.uint8], *, grid: int) -> NDArray[np.float32
 
 def _describe(image: NDArray[np.uint8], grid: int) -> NDArray[np.float32]:
     side = len(image) // (2 * grid)
-    colours = (image.astype(np.float32) / 255 - 0.5) @ _OPPONENTS.T
+    colours = (image.astype(np.float32) / 255 - 0.5) @ OPPONENTS.T
     # (patch row, quarter row, pixel row, patch column, quarter column, pixel column, 3)
     blocks = colours.reshape(grid, 2, side, grid, 2, side, 3)
     quarters = blocks.mean(axis=(2, 5)).transpose(0, 2, 1, 3, 4).reshape(grid * grid, 4, 3)
@@ -137,7 +147,7 @@ def _soft_bins(colours: NDArray[np.float32]) -> NDArray[np.float32]:
     centres = bin_centres()
     squares = (colours * colours).sum(axis=-1, keepdims=True)
     distances = squares - 2 * colours @ centres.T + (centres * centres).sum(axis=1)
-    weights = np.exp(-distances / (2 * _SPREAD**2))
+    weights = np.exp(-distances / (2 * BIN_SPREAD**2))
     shares: NDArray[np.float32] = weights / weights.sum(axis=-1, keepdims=True)
     return shares
 
