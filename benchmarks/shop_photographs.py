@@ -29,7 +29,7 @@ def main() -> None:
     """Print one JSON line a gallery."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--head", type=Path, help="folder of a trained head; by default the frozen readout")
+    parser.add_argument("--head", help="folder of a trained head, or auto; by default the frozen readout")
     parser.add_argument("--backbone", help="by default the head's")
     options = parser.parse_args()
     encoder = IdentityEncoder.open(options.backbone, head=options.head)
