@@ -32,8 +32,11 @@ def index(
     ] = None,
     head: Annotated[
         str | None,
-        typer.Option(help="Folder of a trained head; 'none': without. Default: the gallery's, else none."),
-    ] = EncoderConfig.head,
+        typer.Option(
+            help="Folder of a trained head, 'auto': the one that ships for the backbone, 'none': without. "
+            f"Default: the gallery's, else {EncoderConfig.head}."
+        ),
+    ] = None,
     device: DeviceOption = EncoderConfig.device,
     batch_size: Annotated[int, typer.Option(help="Images an encoder call.", min=1)] = IndexConfig.batch_size,
     decoders: Annotated[int, typer.Option(help="Decoding threads; 0: one a core.", min=0)] = IndexConfig.decoders,

@@ -51,6 +51,10 @@ def test_train_index_and_query(inside: Path, capsys: pytest.CaptureFixture[str])
     capsys.readouterr()
     assert run(["gallery", "info", "--gallery", "g", "--json"]) == 0
     assert report["head"] in json.loads(capsys.readouterr().out)["encoder"]
+    assert run(["index", "dataset/train", "--gallery", "g", "--device", "cpu", "--json"]) == 0, (
+        "with the gallery's head"
+    )
+    assert json.loads(capsys.readouterr().out)["added"] == 0
     assert run(["query", str(inside / "dataset/val/c/1/positive.png"), "--gallery", "g", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["matches"]
 
