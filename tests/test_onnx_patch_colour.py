@@ -75,12 +75,10 @@ def test_the_nodes_compute_the_colours_of_patches_of_other_sizes() -> None:
 
 
 def test_plain_patches_have_no_spread() -> None:
-    """NumPy takes a spread as a difference of squares, whose root is off by up to 1e-3; so these are held to 0."""
     images = constant(np.random.default_rng(6).integers(0, 256, (40, 3), np.uint8))
     found, expected = run_colours(images), patch_colours(images, grid=GRID)
     np.testing.assert_allclose(found[..., SPREAD], 0, atol=1e-5)
-    np.testing.assert_allclose(expected[..., SPREAD], 0, atol=1e-3)
-    found[..., SPREAD] = expected[..., SPREAD]
+    np.testing.assert_allclose(expected[..., SPREAD], 0, atol=1e-5)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 

@@ -136,9 +136,8 @@ def _describe(image: NDArray[np.uint8], grid: int) -> NDArray[np.float32]:
     # (patch row, quarter row, pixel row, patch column, quarter column, pixel column, 3)
     blocks = colours.reshape(grid, 2, side, grid, 2, side, 3)
     quarters = blocks.mean(axis=(2, 5)).transpose(0, 2, 1, 3, 4).reshape(grid * grid, 4, 3)
-    mean = quarters.mean(axis=1)
-    squares = (blocks * blocks).mean(axis=(1, 2, 4, 5)).reshape(grid * grid, 3)
-    spread = np.sqrt(np.maximum(squares - mean * mean, 0))
+    centred = blocks - blocks.mean(axis=(1, 2, 4, 5), keepdims=True)
+    spread = np.sqrt((centred * centred).mean(axis=(1, 2, 4, 5))).reshape(grid * grid, 3)
     return np.concatenate([quarters.reshape(-1, MEANS), spread, _soft_bins(quarters).mean(axis=1)], axis=1)
 
 
