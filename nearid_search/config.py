@@ -20,7 +20,7 @@ class EncoderConfig:
             backbone's frozen readout.
     """
 
-    backbone: str = "dinov2-small"
+    backbone: str = "dinov2-small:layers=2-4-6-8,colour"
     device: str = "auto"
     dtype: str = "auto"
     head: str | None = "auto"

@@ -11,10 +11,11 @@ from nearid_search.backbones import dinov2_small, efficientnet_lite0
 from nearid_search.backbones.base import Backbone
 from nearid_search.backbones.dinov2_small_variant import NAME as DINOV2_SMALL
 from nearid_search.backbones.dinov2_small_variant import Dinov2Variant
+from nearid_search.config import EncoderConfig
 from nearid_search.device import resolve_device
 from nearid_search.errors import BackboneError, ConfigError
 
-DEFAULT_BACKBONE = DINOV2_SMALL
+DEFAULT_BACKBONE = EncoderConfig.backbone
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 _TORCH_LINE = "pip install 'nearid-search[torch]'"
 

@@ -98,6 +98,6 @@ def test_what_the_file_cannot_have_is_refused(exported: Path, setting: dict[str,
 
 def test_an_encoder_is_described_without_opening_it(exported: Path) -> None:
     assert describe_encoder(EncoderConfig(backbone="onnx:none.onnx")) == "onnx:none.onnx in float32 on cpu"
-    config = EncoderConfig(device="cpu", head=str(exported.parent / "head"))
+    config = EncoderConfig(backbone="dinov2-small", device="cpu", head=str(exported.parent / "head"))
     opened = open_encoder(config)
     assert describe_encoder(config) == f"dinov2-small with head {config.head} in {opened.dtype} on {opened.device}"
