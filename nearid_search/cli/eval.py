@@ -8,16 +8,15 @@ from typing import Annotated
 
 import typer
 
-from nearid_search.cli.options import DeviceOption, JsonOption, require_new_file
+from nearid_search.cli.options import BackboneOption, DeviceOption, HeadOption, JsonOption, require_new_file
+from nearid_search.config import EncoderConfig
 
 
 def evaluate(
     dataset: Annotated[Path, typer.Argument(help="Dataset: folders, a manifest or published NearID tables.")],
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
-    head: Annotated[Path | None, typer.Option(help="Folder of the head; without one, the frozen backbone.")] = None,
-    backbone: Annotated[
-        str | None, typer.Option(help="A name from `nearid-search models`. Default: the head's.")
-    ] = None,
+    head: HeadOption = EncoderConfig.head,
+    backbone: BackboneOption = None,
     compare: Annotated[Path | None, typer.Option(help="Folder of a second head to test --head against.")] = None,
     fillers: Annotated[
         Path | None, typer.Option(help="Folder of pictures of other things to dilute the gallery with.")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from nearid_search.config import EncoderConfig
 from nearid_search.errors import ConfigError
 
 GalleryOption = Annotated[
@@ -14,6 +15,19 @@ GalleryOption = Annotated[
     typer.Option("--gallery", help="Folder of the gallery. Default: $NEARID_GALLERY, or the nearest .nearid."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of tables.")]
+HeadOption = Annotated[
+    str | None,
+    typer.Option(
+        "--head",
+        help="Folder of a trained head; 'auto': the one that ships for the backbone, if any; 'none': frozen.",
+    ),
+]
+BackboneOption = Annotated[
+    str | None,
+    typer.Option(
+        "--backbone", help=f"A name from `nearid-search models`. Default: the head's, else {EncoderConfig.backbone}."
+    ),
+]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 
 

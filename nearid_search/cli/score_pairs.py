@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nearid_search.cli.options import DeviceOption, JsonOption
+from nearid_search.cli.options import BackboneOption, DeviceOption, HeadOption, JsonOption
 from nearid_search.config import EncoderConfig, IndexConfig
 
 
@@ -17,10 +17,8 @@ def score_pairs(
         typer.Argument(help="Folder with <method>/src_image and <method>/tgt_image, or a CSV file of pairs."),
     ],
     out: Annotated[Path, typer.Option("--out", help="Folder for one score file a method.")],
-    head: Annotated[Path | None, typer.Option(help="Folder of a trained head. Default: the frozen backbone.")] = None,
-    backbone: Annotated[
-        str | None, typer.Option(help=f"A name from `nearid-search models`. Default: {EncoderConfig.backbone}.")
-    ] = None,
+    head: HeadOption = EncoderConfig.head,
+    backbone: BackboneOption = None,
     device: DeviceOption = EncoderConfig.device,
     batch_size: Annotated[int, typer.Option(help="Images an encoder call.", min=1)] = IndexConfig.batch_size,
     force: Annotated[bool, typer.Option("--force", help="Overwrite score files.")] = False,

@@ -8,10 +8,14 @@ from typing import Any
 import pytest
 from catalogues import draw
 from rating_folders import METHODS, PROMPTS, change, human_file, score_file, write_ratings
+from small_heads import write_head
 
 from nearid_search.cli.app import run
+from nearid_search.encoder import IdentityEncoder
 from nearid_search.eval.agreement import human_agreement
 from nearid_search.eval.ratings import read_ratings
+from nearid_search.head_file import read_head_manifest
+from nearid_search.shipped_heads import list_shipped_heads
 
 PUBLISHED = os.environ.get("NEARID_DREAMBENCH_DIR")
 KEYS = {"m_h", "low", "high", "n", "n_clusters", "per_method", "per_group", "n_per_method", "n_missing", "missing"}
@@ -141,6 +145,27 @@ def test_pairs_are_scored_and_then_held_against_people(folder: Path, capsys: pyt
     (home / "pairs.csv").write_text("\n".join(complete) + "\n")
     assert run([*arguments, "--force"]) == 0
     assert "cannot be ranked" not in capsys.readouterr().out
+
+
+def test_pairs_are_scored_with_the_head_that_is_named(
+    tmp_path: Path, encoder: IdentityEncoder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in (1, 2):
+        draw(tmp_path / f"{seed}.png", seed)
+    (tmp_path / "pairs.csv").write_text("reference,generated\n1.png,2.png\n")
+    folder = tmp_path / "head"
+    head = write_head(folder, encoder.backbone.spec)
+    shipped = list_shipped_heads().get("dinov2-small")
+    automatic = "frozen" if shipped is None else read_head_manifest(shipped).fingerprint
+    for number, (given, readout) in enumerate(
+        [(["--head", "none"], "frozen"), (["--head", "auto"], automatic), ([], automatic)]
+    ):
+        backbone = ["--backbone", "dinov2-small", "--device", "cpu", "--out", str(tmp_path / f"out-{number}")]
+        found = json_of(capsys, "score-pairs", str(tmp_path / "pairs.csv"), *given, *backbone)
+        assert found["encoder"] == f"{encoder.backbone.spec.fingerprint}+{readout}"
+    own = ["--head", str(folder), "--device", "cpu", "--out", str(tmp_path / "out")]
+    found = json_of(capsys, "score-pairs", str(tmp_path / "pairs.csv"), *own)
+    assert found["encoder"] == f"{encoder.backbone.spec.fingerprint}+{head.fingerprint}"
 
 
 def test_bad_pairs_get_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

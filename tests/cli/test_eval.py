@@ -9,6 +9,7 @@ from training_sets import Drawn, file_name, two_views, write_folder
 
 from nearid_search.cli.app import run
 from nearid_search.encoder import IdentityEncoder
+from nearid_search.shipped_heads import list_shipped_heads
 
 IMAGES = [image for number, name in enumerate(["cup", "jug", "pan"]) for image in two_views("test", name, 100 * number)]
 
@@ -67,6 +68,20 @@ def test_tables_show_intervals_and_n_and_what_was_left_out(inside: Path, capsys:
     assert captured.err.replace("\n", "").count(f"left out {broken / file_name(IMAGES[1])}") == 1
 
 
+@pytest.mark.parametrize("head", ["none", "auto", ""], ids=["none", "auto", "left out"])
+def test_a_word_stands_for_the_frozen_backbone_or_the_head_that_ships(
+    inside: Path, head: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert inside.is_dir()
+    given = ["--head", head] if head else []
+    arguments = ["eval", "dataset", *given, "--backbone", "dinov2-small", "--no-masked", "--device", "cpu", "--json"]
+    assert run(arguments) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["head"] is not None) == (head != "none" and "dinov2-small" in list_shipped_heads())
+    assert document["frozen"]["ssr"]["n"] == 6
+    assert f"--head {head or 'auto'} --backbone dinov2-small" in document["command"]
+
+
 def test_the_html_file_holds_the_figures_and_the_command(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["eval", "dataset", "--head", "head-1", "--device", "cpu", "--json", "--html", "report.html"]
     assert run(arguments) == 0
@@ -98,7 +113,7 @@ def test_without_distractors_the_reason_stands_below_the_table(
         (["dataset", "--split", "val"], "dataset has no val split (it has test)"),
         (["dataset", "--split", "dev"], "split 'dev': expected train, val or test"),
         (["dataset", "--head", "nowhere"], "nowhere/head.json: cannot be read"),
-        (["dataset", "--compare", "head-2"], "give --head, too"),
+        (["dataset", "--compare", "head-2", "--head", "none", "--backbone", "dinov2-small"], "give --head, too"),
         (["dataset", "--fillers", "nowhere"], "nowhere is no folder"),
         (["dataset", "--html", "nowhere/report.html"], "nowhere is no folder: give a file in"),
         (["dataset", "--html", "dataset"], "dataset exists already: give another name or --force"),
