@@ -12,25 +12,30 @@ AUTO_HEAD = "auto"
 NO_HEAD = "none"
 """Stands for the frozen readout."""
 
-_FOLDER = Path(__file__).parent / "heads"
+SHIPPED_HEADS = Path(__file__).parent / "heads"
+"""Folder of the heads that ship, each in a folder of its own; where there is none, none ships."""
 
 
-def list_shipped_heads() -> dict[str, Path]:
+def list_shipped_heads(shipped: Path = SHIPPED_HEADS) -> dict[str, Path]:
     """Return the folder of each shipped head by the name of its backbone.
+
+    Args:
+        shipped: where they lie.
 
     Raises:
         WeightsError: if a manifest is damaged.
     """
-    folders = sorted(path.parent for path in _FOLDER.glob(f"*/{MANIFEST_NAME}"))
+    folders = sorted(path.parent for path in shipped.glob(f"*/{MANIFEST_NAME}"))
     return {read_head_manifest(folder).backbone: folder for folder in folders}
 
 
-def find_head(head: str | Path | None, backbone: str) -> Path | None:
+def find_head(head: str | Path | None, backbone: str, *, shipped: Path = SHIPPED_HEADS) -> Path | None:
     """Return the folder of a head.
 
     Args:
         head: a folder, ``AUTO_HEAD``, or ``NO_HEAD`` or None for the frozen readout.
         backbone: name of the backbone, as ``registry.canonical_name`` gives it.
+        shipped: where the heads lie that ship.
 
     Returns:
         The folder, or None for the frozen readout.
@@ -40,4 +45,4 @@ def find_head(head: str | Path | None, backbone: str) -> Path | None:
     """
     if head is None or head == NO_HEAD:
         return None
-    return list_shipped_heads().get(backbone) if head == AUTO_HEAD else Path(head)
+    return list_shipped_heads(shipped).get(backbone) if head == AUTO_HEAD else Path(head)
