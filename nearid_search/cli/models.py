@@ -14,7 +14,7 @@ app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
 @app.callback()
 def models(context: typer.Context, json: JsonOption = False) -> None:
-    """List the backbones, which are usable on this machine and why the rest are not.
+    """List the backbones, which are usable on this machine, why the rest are not, and for which a trained head ships.
 
     Example: nearid-search models
     """

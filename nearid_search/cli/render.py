@@ -205,6 +205,8 @@ def print_backbones(backbones: Sequence[BackboneInfo], *, json: bool) -> None:
         )
     Console().print(table)
     for backbone in backbones:
+        if backbone.head:
+            Console(soft_wrap=True).print(Text(f"{backbone.name}: a trained head ships", style="green"))
         if not backbone.usable:
             Console(soft_wrap=True).print(Text(f"{backbone.name}: {backbone.reason}", style="yellow"))
 

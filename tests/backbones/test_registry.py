@@ -1,9 +1,12 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from small_heads import write_head
 
-from nearid_search.backbones import dinov2_small, registry
+from nearid_search.backbones import dinov2_small, patch_colour, registry
+from nearid_search.backbones.dinov2_small_variant import Dinov2Variant
 from nearid_search.backbones.openvino_extra import has_bfloat16_instructions, has_openvino
 from nearid_search.backbones.registry import list_backbones, open_backbone, resolve_dtype
 from nearid_search.errors import BackboneError, ConfigError, MissingExtraError
@@ -45,8 +48,8 @@ def test_auto_is_bfloat16_where_that_is_faster_and_float32_elsewhere(monkeypatch
     assert resolve_dtype("dinov2-small", "cpu", "auto") == "float32"
 
 
-def test_all_are_listed_as_usable_where_everything_is_installed() -> None:
-    listed = list_backbones()
+def test_all_are_listed_as_usable_where_everything_is_installed(tmp_path: Path) -> None:
+    listed = list_backbones(tmp_path / "no heads")
     assert [info.name.partition(":")[0] for info in listed] == [
         "dinov2-small",
         "efficientnet-lite0",
@@ -55,7 +58,25 @@ def test_all_are_listed_as_usable_where_everything_is_installed() -> None:
         "siglip",
         "onnx",
     ]
-    assert all(info.usable and not info.reason for info in listed)
+    assert all(info.usable and not info.reason and not info.head for info in listed)
+    assert [info.tokens for info in listed[:2]] == ["256x1152", "196x112 + 49x320"]
+
+
+def test_backbones_that_a_head_ships_for_are_listed_as_such(tmp_path: Path) -> None:
+    variant = Dinov2Variant.parse("dinov2-small:size=336,layers=2-4,colour")
+    for number, spec in enumerate(
+        [variant.spec("0" * 64, "float32"), open_backbone("efficientnet-lite0", device="cpu").spec]
+    ):
+        write_head(tmp_path / f"head-{number}", spec)
+    listed = list_backbones(tmp_path)
+    assert [info.name for info in listed if info.head] == [variant.name, "efficientnet-lite0"]
+    plain, other = listed[:2]
+    assert (plain.name, plain.head, other.name) == ("dinov2-small", False, variant.name)
+    assert other.description == "DINOv2 ViT-S/14, layers 2 + 4 and patch colours, fine-tuned for saliency; 336 px"
+    assert other.tokens == f"576x{2 * 384 + patch_colour.DIM}"
+    assert {name: getattr(other, name) for name in ("usable", "licence", "source", "dtype")} == {
+        name: getattr(plain, name) for name in ("usable", "licence", "source", "dtype")
+    }
 
 
 @pytest.mark.parametrize(
@@ -72,10 +93,10 @@ def test_all_are_listed_as_usable_where_everything_is_installed() -> None:
     ],
 )
 def test_what_is_missing_here_is_listed_with_the_pip_line(
-    module: str, unusable: set[str], monkeypatch: pytest.MonkeyPatch
+    module: str, unusable: set[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
-    listed = {info.name: info for info in list_backbones() if not info.usable}
+    listed = {info.name: info for info in list_backbones(tmp_path / "no heads") if not info.usable}
     assert set(listed) == unusable
     assert all("pip install" in info.reason for info in listed.values())
 
