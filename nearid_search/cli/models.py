@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from nearid_search.cli.options import JsonOption
+from nearid_search.config import EncoderConfig
+from nearid_search.errors import ConfigError
 
 app = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
@@ -51,7 +53,12 @@ def import_checkpoint(
 
 @app.command("export")
 def export(
-    head: Annotated[Path, typer.Argument(help="Folder of a trained head.")],
+    head: Annotated[
+        str,
+        typer.Argument(
+            help=f"Folder of a trained head, or 'auto': the one that ships for the default, {EncoderConfig.backbone}."
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", help="The ONNX file to write.")],
     json: JsonOption = False,
 ) -> None:
@@ -61,10 +68,17 @@ def export(
     """
     from dataclasses import asdict
 
+    from nearid_search.backbones.registry import canonical_name
     from nearid_search.cli import render
     from nearid_search.onnx_export import export_head
+    from nearid_search.shipped_heads import find_head
 
-    metadata = export_head(head, out)
+    folder = find_head(head, canonical_name(EncoderConfig.backbone))
+    if folder is None:
+        raise ConfigError(
+            f"{head!r} stands for no head of {EncoderConfig.backbone}: give the folder of a trained head to export"
+        )
+    metadata = export_head(folder, out)
     if json:
         render.print_json({"path": str(out), **asdict(metadata)})
     else:
