@@ -169,9 +169,9 @@ class _Material:
     variants: Variants
 
     def images(self) -> dict[str, ImageSource]:
-        """Return every picture by its content key; masks are none."""
-        pictures = (placed.image for placed in self.dataset.images() if placed.role != "mask")
-        return {self.hashes[image]: image for image in pictures}
+        """Return every picture that is learnt from or validated on by its content key; masks are none."""
+        pictures = (placed for placed in self.dataset.images() if placed.role != "mask" and placed.split != "test")
+        return {self.hashes[placed.image]: placed.image for placed in pictures}
 
 
 def _open_store(
