@@ -231,7 +231,7 @@ def _head_option(encoder: ImageEncoder) -> str:
     """Return what ``--head`` must say to open this encoder again."""
     if encoder.head is None:
         return NO_HEAD
-    shipped = find_head(AUTO_HEAD, encoder.source)
+    shipped = find_head(AUTO_HEAD, str(encoder.details.get("name")))
     is_shipped = shipped is not None and read_head_manifest(shipped).fingerprint == encoder.head.fingerprint
     return AUTO_HEAD if is_shipped else "FOLDER"
 

@@ -103,7 +103,7 @@ def test_the_answers_in_the_readme_are_still_given(desk: Path, capsys: pytest.Ca
         assert output.split()[:2] == [answer["query"], answer["verdict"]]
         # Processors differ in the last bits, so near-ties may change places: compared by identity, not by rank.
         scores = {match["identity"]: match["score"] for match in answer["matches"]}
-        assert scores == {identity: pytest.approx(float(score), abs=0.002) for identity, score in rows}
+        assert scores == {identity: pytest.approx(float(score), abs=0.01) for identity, score in rows}
 
 
 def test_the_reference_is_what_the_commands_say() -> None:

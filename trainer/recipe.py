@@ -245,10 +245,16 @@ def _manifest(config: TrainConfig, head_spec: HeadSpec, material: _Material) -> 
         data_hash=data_hash(material.dataset, material.hashes),
         split_sizes=_split_sizes(material.dataset),
         seed=config.seed,
-        config=config.as_dict(),
+        config=_without_folders(config),
         created_at="",
         made_by=__version__,
     )
+
+
+def _without_folders(config: TrainConfig) -> dict[str, Any]:
+    """Return the settings with the last name of each place: where it lay on this machine concerns nobody else."""
+    places = {name: Path(getattr(config, name)).name for name in ("dataset", "out", "features")}
+    return config.as_dict() | places
 
 
 def _split_sizes(dataset: Dataset) -> dict[str, int]:

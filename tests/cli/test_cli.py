@@ -200,15 +200,17 @@ def test_the_plan_says_which_arithmetic_and_where(
     dtype: str, catalogue: MakeCatalogue, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     index = ["index", str(catalogue({"a/1.png": 1})), "--gallery", str(tmp_path / "gallery"), "--device", "cpu"]
-    chosen = resolve_dtype("dinov2-small", "cpu", dtype)
-    plan = f"1 new, 0 changed, 0 moved, 0 gone; dinov2-small in {chosen} on cpu\n"
+    chosen = resolve_dtype(EncoderConfig.backbone, "cpu", dtype)
+    encoder = f"{EncoderConfig.backbone} with its shipped head in {chosen} on cpu"
+    plan = f"1 new, 0 changed, 0 moved, 0 gone; {encoder}\n"
     assert run([*index, "--dtype", dtype, "--dry-run"]) == 0
     assert capsys.readouterr().out.endswith(plan)
     assert run([*index, "--dtype", dtype]) == 0
     assert plan in capsys.readouterr().err
     # The gallery's own comes first from then on.
     (again,) = answers(capsys, *index, "--dry-run")
-    assert again["encoder"] == f"dinov2-small in {chosen} on cpu"
+    assert again["encoder"].startswith(f"{EncoderConfig.backbone} with head {tmp_path / 'gallery'}")
+    assert again["encoder"].endswith(f" in {chosen} on cpu")
     (info,) = answers(capsys, "gallery", "info", "--gallery", str(tmp_path / "gallery"))
     assert info["dtype"] == chosen
 

@@ -90,6 +90,8 @@ def test_the_report_and_the_head_say_what_was_done(trained: tuple[TrainConfig, T
     assert head.manifest.metrics["step"] == report.best_step
     assert head.manifest.metrics["ssr"] == report.scores.ssr
     resolved = replace(config, dtype=spec.dtype, head=replace(config.head, start="random"))
+    # Of places the last name alone, so that a head can be given away.
+    resolved = replace(resolved, dataset=Path(config.dataset).name, out="head")
     assert TrainConfig.from_dict(head.manifest.config) == resolved
     assert (head.manifest.seed, head.manifest.split_sizes) == (0, report.split_sizes)
     assert head.manifest.data_hash == data_hash(open_dataset(Path(config.dataset)))
