@@ -1,4 +1,4 @@
-"""What many tests need: the real default encoder, and small catalogues of generated pictures."""
+"""What many tests need: a real encoder, and small catalogues of generated pictures."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from nearid_search.encoder import IdentityEncoder
 
 @pytest.fixture(scope="session")
 def encoder() -> IdentityEncoder:
-    """The default encoder, opened once."""
+    """The default network without a head, opened once."""
     return IdentityEncoder.open("dinov2-small", device="cpu")
 
 

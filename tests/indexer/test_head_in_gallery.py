@@ -138,7 +138,7 @@ def test_a_head_serves_any_arithmetic_and_the_gallery_remembers_which(
         again = find_encoder_config(gallery, backbone=None, dtype=left_open, device="cpu", head=head)
         assert again.dtype == dtype
     (folder / "lamp/2.png").write_bytes((folder / "table/1.png").read_bytes() + b"\0")
-    automatic = EncoderConfig(device="cpu", head=str(head))
+    automatic = EncoderConfig(backbone="dinov2-small", device="cpu", head=str(head))
     assert index_catalogue(folder, gallery=gallery, encoder_config=automatic).added == 1
     other = find_encoder_config(
         gallery, backbone=None, dtype={"float32": "bfloat16", "bfloat16": "float32"}[dtype], device="cpu"

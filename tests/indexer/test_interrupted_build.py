@@ -20,12 +20,13 @@ SMALL_WRITES = IndexConfig(batch_size=2, write_rows=3, decoders=1)
 NUM_FILES = 12
 KILLED = """
 import os, signal, sys
-from nearid_search.config import IndexConfig
+from nearid_search.config import EncoderConfig, IndexConfig
 from nearid_search.indexer.build import index_catalogue
 def die(progress):
     if progress.done == int(sys.argv[3]):
         os.kill(os.getpid(), signal.SIGKILL)
-index_catalogue(sys.argv[1], gallery=sys.argv[2], config=IndexConfig(batch_size=2, write_rows=3, decoders=1),
+index_catalogue(sys.argv[1], gallery=sys.argv[2], encoder_config=EncoderConfig(backbone="dinov2-small"),
+                config=IndexConfig(batch_size=2, write_rows=3, decoders=1),
                 on_progress=die)
 """
 

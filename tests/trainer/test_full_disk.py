@@ -164,5 +164,5 @@ def test_features_that_cannot_fit_are_refused_before_the_work(
     settings.write_text("".join(f"{name} = {json.dumps(SETTINGS[name])}\n" for name in ("batch_size", "epochs")))
     assert run(["train", str(dataset), "--out", str(disk.folder / "out"), "--config", str(settings), "--json"]) == 1
     captured = capsys.readouterr().err
-    assert "the features of 18 images take 10.6 MB, but" in captured
+    assert "the features of 18 images take 14.5 MB, but" in captured
     assert captured.count("\n") == 1
