@@ -1,8 +1,7 @@
 """Memory that is freed and asked for again in every step should stay with the process.
 
 By default glibc gives large blocks back to the system as they are freed, and each new one is filled with zeros page by
-page. A training step takes hundreds of megabytes and frees them: on a virtual machine the pages then take several
-times as long as the arithmetic.
+page. A training step takes hundreds of megabytes and frees them, so that work would be done anew in every step.
 """
 
 from __future__ import annotations

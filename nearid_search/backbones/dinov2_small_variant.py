@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 from nearid_search.backbones import patch_colour
@@ -45,7 +46,7 @@ class Dinov2Variant:
         # Patch colours halve a patch, so do the sizes go by two patches: then no pixel is left over.
         if self.size % (2 * PATCH) or not 2 * PATCH <= self.size <= _LARGEST:
             raise BackboneError(f"the size of {NAME} must be a multiple of {2 * PATCH} up to 504, got {self.size}")
-        rising = all(low < high for low, high in zip(self.layers, self.layers[1:], strict=False))
+        rising = all(low < high for low, high in pairwise(self.layers))
         if not self.layers or not rising or not 0 <= self.layers[0] <= self.layers[-1] < DEPTH:
             raise BackboneError(f"the layers of {NAME} must be rising numbers from 0 to 11, got {self.layers}")
 
