@@ -94,8 +94,7 @@ class MapHead(torch.nn.Module):
         """
         self.spec.check_tokens([tuple(scale.shape) for scale in tokens])
         attended = self.attention(self._attend([scale.to(self.probes.dtype) for scale in tokens]))
-        approximate = "tanh" if self.spec.activation == "gelu_tanh" else "none"
-        hidden = functional.gelu(self.mlp_in(self.norm(attended)), approximate=approximate)
+        hidden = self._activate(self.mlp_in(self.norm(attended)))
         pooled: torch.Tensor = (attended + self.mlp_out(hidden)).flatten(1)
         return pooled if self.output is None else self.output(pooled)
 
@@ -107,6 +106,9 @@ class MapHead(torch.nn.Module):
         directions = torch.einsum("phe,hew->hpw", queries, self.key.weight.view(heads, each, width)).flatten(0, 1)
         offsets = torch.einsum("phe,he->hp", queries, self.key.bias.view(heads, each)).flatten()
         projections: list[torch.nn.Linear | None] = [*cast("Iterable[torch.nn.Linear]", self.scales)]
+        if self.spec.nonlinear_tokens:
+            tokens = [self._activate(scale(part)) for scale, part in zip(self.scales, tokens, strict=True)]
+            projections = []
         projections = projections or [None] * len(tokens)
         logits = [
             _attention_logits(scale, projection, directions, offsets)
@@ -117,6 +119,10 @@ class MapHead(torch.nn.Module):
         gathered = torch.stack(parts).sum(dim=0).view(len(tokens[0]), heads, probes, width)
         values = torch.einsum("bhpw,hew->bphe", gathered, self.value.weight.view(heads, each, width))
         return values.flatten(2) + self.value.bias
+
+    def _activate(self, inputs: torch.Tensor) -> torch.Tensor:
+        approximate = "tanh" if self.spec.activation == "gelu_tanh" else "none"
+        return functional.gelu(inputs, approximate=approximate)
 
     def _initialise(self, generator: torch.Generator) -> None:
         """Start like SigLIP's pool: Xavier matrices, zero biases, probes of about unit length."""

@@ -40,7 +40,7 @@ def fold_attention(spec: HeadSpec, arrays: Arrays) -> list[LogitMap]:
         arrays: weights by name, as ``HeadSpec.array_shapes`` lists them.
 
     Returns:
-        One map for each of ``spec.token_dims``.
+        One map for each of ``spec.token_dims``; with ``spec.nonlinear_tokens``, of the tokens after the activation.
     """
     wide = {name: arrays[name].astype(np.float64) for name in ("probes", "query.weight", "key.weight", "key.bias")}
     each = spec.width // spec.num_heads
@@ -49,8 +49,8 @@ def fold_attention(spec: HeadSpec, arrays: Arrays) -> list[LogitMap]:
     keys = wide["key.weight"].reshape(spec.num_heads, each, spec.width)
     directions = (queries @ keys).reshape(-1, spec.width)
     offsets = (queries @ wide["key.bias"].reshape(spec.num_heads, each, 1)).reshape(-1)
-    if not spec.projects_tokens:
-        return [_round(directions, offsets)]
+    if spec.nonlinear_tokens or not spec.projects_tokens:
+        return [_round(directions, offsets)] * len(spec.token_dims)
     return [
         _round(
             directions @ arrays[f"scales.{number}.weight"].astype(np.float64),

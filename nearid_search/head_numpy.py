@@ -72,11 +72,14 @@ def _pool_image(spec: HeadSpec, arrays: Arrays, logit_maps: list[LogitMap], scal
 
 def _attend(spec: HeadSpec, arrays: Arrays, logit_maps: list[LogitMap], scales: list[Floats]) -> Floats:
     """Return what each probe gathers, its heads side by side: (P, width)."""
+    if spec.nonlinear_tokens:
+        mapped = (_linear(arrays, f"scales.{number}", scale) for number, scale in enumerate(scales))
+        scales = [_gelu(scale, spec.activation) for scale in mapped]
     logits = [fold.directions @ scale.T + fold.offsets[:, None] for fold, scale in zip(logit_maps, scales, strict=True)]
     ends = np.cumsum([len(scale) for scale in scales])[:-1]
     shares = np.split(_softmax(np.concatenate(logits, axis=1)), ends, axis=1)
     gathered = [share @ scale for share, scale in zip(shares, scales, strict=True)]
-    if spec.projects_tokens:
+    if spec.projects_tokens and not spec.nonlinear_tokens:
         for number, share in enumerate(shares):
             bias = share.sum(axis=1, keepdims=True) * arrays[f"scales.{number}.bias"]
             gathered[number] = gathered[number] @ arrays[f"scales.{number}.weight"].T + bias
@@ -107,7 +110,7 @@ def _layer_norm(arrays: Arrays, rows: Floats) -> Floats:
 
 def _gelu(inputs: Floats, activation: str) -> Floats:
     if activation == "gelu_tanh":
-        gate = np.tanh(np.float32(math.sqrt(2 / math.pi)) * (inputs + np.float32(0.044715) * inputs**3))
+        gate = np.tanh(np.float32(math.sqrt(2 / math.pi)) * (inputs + np.float32(0.044715) * inputs * inputs * inputs))
     else:
         gate = _erf(inputs / np.float32(math.sqrt(2))).astype(np.float32)
     activated: Floats = np.float32(0.5) * inputs * (1 + gate)

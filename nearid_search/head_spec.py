@@ -25,9 +25,9 @@ ACTIVATIONS = ("gelu_tanh", "gelu")
 class HeadSpec:
     """Everything about an attention-pooling head but its weights.
 
-    Each scale's tokens are projected to ``width``, unless there is one scale and it has that width already. Several
-    probes are concatenated and projected, not averaged: averaged probes that start equal would stay equal. One probe
-    is projected only if ``out_dim`` differs from ``width``.
+    Each scale's tokens are projected to ``width``, unless there is one scale and it has that width already and
+    ``nonlinear_tokens`` is not set. Several probes are concatenated and projected, not averaged: averaged probes that
+    start equal would stay equal. One probe is projected only if ``out_dim`` differs from ``width``.
 
     Attributes:
         token_dims: width of a token at each scale.
@@ -38,6 +38,9 @@ class HeadSpec:
         out_dim: width of the embedding.
         activation: of the MLP: "gelu_tanh", as the published heads have it, or "gelu", the exact one, as timm's towers
             have it.
+        nonlinear_tokens: whether projected tokens go through the activation before the probes attend over them. What
+            is gathered is an average, so without it a head sees which colours and textures there are, and with it which
+            of them stand in one place.
 
     Raises:
         ConfigError: if a value is out of range.
@@ -50,6 +53,7 @@ class HeadSpec:
     mlp_dim: int
     out_dim: int
     activation: str = "gelu_tanh"
+    nonlinear_tokens: bool = False
 
     def __post_init__(self) -> None:
         if not isinstance(self.token_dims, tuple) or not self.token_dims:
@@ -63,11 +67,13 @@ class HeadSpec:
             raise ConfigError(f"width must be a multiple of num_heads, got {self.width} and {self.num_heads}")
         if self.activation not in ACTIVATIONS:
             raise ConfigError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {self.activation!r}")
+        if type(self.nonlinear_tokens) is not bool:
+            raise ConfigError(f"nonlinear_tokens must be true or false, got {self.nonlinear_tokens!r}")
 
     @property
     def projects_tokens(self) -> bool:
         """Whether tokens go through a linear map of their scale first."""
-        return self.token_dims != (self.width,)
+        return self.nonlinear_tokens or self.token_dims != (self.width,)
 
     @property
     def projects_output(self) -> bool:
@@ -132,7 +138,10 @@ class HeadSpec:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-ready values."""
-        return {**asdict(self), "token_dims": list(self.token_dims)}
+        values = {**asdict(self), "token_dims": list(self.token_dims)}
+        if not self.nonlinear_tokens:
+            del values["nonlinear_tokens"]  # as before there were any: a head keeps its fingerprint
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> HeadSpec:
@@ -144,7 +153,7 @@ class HeadSpec:
         known = {field.name for field in fields(cls)}
         if unknown := sorted(set(values) - known):
             raise ConfigError(f"a head spec has no field {unknown[0]!r}; its fields: {', '.join(sorted(known))}")
-        if missing := sorted(known - {"activation"} - set(values)):
+        if missing := sorted(known - {"activation", "nonlinear_tokens"} - set(values)):
             raise ConfigError(f"a head spec needs the field {missing[0]!r}")
         dims = values["token_dims"]
         if not isinstance(dims, list | tuple):

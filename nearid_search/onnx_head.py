@@ -107,6 +107,12 @@ def append_head(nodes: Nodes, tokens: list[str], token_counts: list[int], spec: 
 
 def _append_attention(nodes: Nodes, tokens: list[str], token_counts: list[int], spec: HeadSpec, arrays: Arrays) -> str:
     """Return what each probe gathers, its heads side by side: (B, P, width)."""
+    if spec.nonlinear_tokens:
+        weights = [
+            (arrays[f"scales.{number}.weight"], arrays[f"scales.{number}.bias"]) for number in range(len(tokens))
+        ]
+        mapped = [nodes.affine(scale, *weight) for scale, weight in zip(tokens, weights, strict=True)]
+        tokens = [_append_gelu(nodes, scale, spec.activation) for scale in mapped]
     logits = [
         nodes.add("Transpose", nodes.affine(scale, fold.directions, fold.offsets), perm=[0, 2, 1])
         for scale, fold in zip(tokens, fold_attention(spec, arrays), strict=True)
@@ -115,7 +121,7 @@ def _append_attention(nodes: Nodes, tokens: list[str], token_counts: list[int], 
     shares = nodes.add("Softmax", joined, axis=-1)
     parts = [shares] if len(tokens) == 1 else nodes.split(shares, token_counts, axis=2)
     sums = [nodes.add("MatMul", part, scale) for part, scale in zip(parts, tokens, strict=True)]
-    if spec.projects_tokens:
+    if spec.projects_tokens and not spec.nonlinear_tokens:
         for number, part in enumerate(parts):
             mapped = nodes.add("MatMul", sums[number], nodes.constant(arrays[f"scales.{number}.weight"].T))
             share = nodes.add("ReduceSum", part, nodes.constant(np.asarray([-1], np.int64)), keepdims=1)

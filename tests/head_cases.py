@@ -15,6 +15,19 @@ SPECS = {
     "other-width": HeadSpec(token_dims=(10,), width=24, num_heads=3, num_probes=1, mlp_dim=50, out_dim=24),
     "three-scales": HeadSpec(token_dims=(8, 24, 24), width=24, num_heads=4, num_probes=1, mlp_dim=50, out_dim=24),
     "two-scales-four-probes": HeadSpec(token_dims=(16, 9), width=16, num_heads=2, num_probes=4, mlp_dim=40, out_dim=6),
+    "nonlinear": HeadSpec(
+        token_dims=(16, 9), width=24, num_heads=4, num_probes=3, mlp_dim=40, out_dim=6, nonlinear_tokens=True
+    ),
+    "nonlinear-of-its-width": HeadSpec(
+        token_dims=(24,),
+        width=24,
+        num_heads=4,
+        num_probes=1,
+        mlp_dim=50,
+        out_dim=24,
+        nonlinear_tokens=True,
+        activation="gelu",
+    ),
 }
 
 

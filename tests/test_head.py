@@ -31,7 +31,10 @@ def tokens_for(spec: HeadSpec, dtype: torch.dtype = torch.float32, batch: int = 
 def textbook_pool(head: MapHead, tokens: Sequence[torch.Tensor]) -> torch.Tensor:
     """The same pool with a key and a value for every token, by torch's own multi-head attention."""
     scales = [scale(part) for scale, part in zip(head.scales, tokens, strict=True)] if head.scales else tokens
+    approximate = "none" if head.spec.activation == "gelu" else "tanh"
     joined = torch.cat(list(scales), dim=1)
+    if head.spec.nonlinear_tokens:
+        joined = functional.gelu(joined, approximate=approximate)
     maps = (head.query, head.key, head.value)
     in_weight, in_bias = torch.cat([linear.weight for linear in maps]), torch.cat([linear.bias for linear in maps])
     query, key = head.probes[:, None].expand(-1, len(joined), -1), joined.transpose(0, 1)
@@ -51,7 +54,6 @@ def textbook_pool(head: MapHead, tokens: Sequence[torch.Tensor]) -> torch.Tensor
         out_proj_bias=head.attention.bias,
     )[0].transpose(0, 1)
     normed = functional.layer_norm(attended, attended.shape[-1:], head.norm.weight, head.norm.bias, eps=1e-6)
-    approximate = "none" if head.spec.activation == "gelu" else "tanh"
     hidden = functional.gelu(head.mlp_in(normed), approximate=approximate)
     flat = (attended + head.mlp_out(hidden)).reshape(len(joined), -1)
     pooled: torch.Tensor = flat if head.output is None else head.output(flat)
@@ -230,6 +232,7 @@ def test_weights_that_do_not_fit_are_refused() -> None:
         ({"num_probes": True}, "num_probes must be a whole number"),
         ({"mlp_dim": -1}, "mlp_dim must be"),
         ({"num_heads": 5}, "width must be a multiple of num_heads, got 24 and 5"),
+        ({"nonlinear_tokens": 1}, "nonlinear_tokens must be true or false, got 1"),
         ({"activation": "relu"}, "activation must be one of gelu_tanh, gelu, got 'relu'"),
     ],
 )

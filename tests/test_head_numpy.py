@@ -26,6 +26,7 @@ def specs(draw: st.DrawFn) -> HeadSpec:
         mlp_dim=draw(sizes),
         out_dim=draw(st.integers(4, 40)),
         activation=draw(st.sampled_from(["gelu", "gelu_tanh"])),
+        nonlinear_tokens=draw(st.booleans()),
     )
 
 

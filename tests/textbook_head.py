@@ -24,6 +24,8 @@ def _embed_image(spec: HeadSpec, arrays: dict[str, Floats], scales: list[NDArray
     if spec.projects_tokens:
         wide = [linear(f"scales.{number}", scale) for number, scale in enumerate(wide)]
     tokens = np.concatenate(wide)
+    if spec.nonlinear_tokens:
+        tokens = _gelu(spec, tokens)
     queries, keys, values = linear("query", arrays["probes"]), linear("key", tokens), linear("value", tokens)
     gathered = np.empty((spec.num_probes, spec.width))
     each = spec.width // spec.num_heads
@@ -37,12 +39,17 @@ def _embed_image(spec: HeadSpec, arrays: dict[str, Floats], scales: list[NDArray
     centred = attended - attended.mean(axis=1, keepdims=True)
     normed = centred / np.sqrt((centred**2).mean(axis=1, keepdims=True) + LAYER_NORM_EPS)
     hidden = linear("mlp_in", normed * arrays["norm.weight"] + arrays["norm.bias"])
-    if spec.activation == "gelu_tanh":
-        gate = np.tanh(math.sqrt(2 / math.pi) * (hidden + 0.044715 * hidden**3))
-    else:
-        gate = np.vectorize(math.erf)(hidden / math.sqrt(2))
-    pooled = (attended + linear("mlp_out", 0.5 * hidden * (1 + gate))).reshape(-1)
+    pooled = (attended + linear("mlp_out", _gelu(spec, hidden))).reshape(-1)
     if spec.projects_output:
         pooled = linear("output", pooled)
     unit: Floats = pooled / np.linalg.norm(pooled)
     return unit
+
+
+def _gelu(spec: HeadSpec, inputs: Floats) -> Floats:
+    if spec.activation == "gelu_tanh":
+        gate = np.tanh(math.sqrt(2 / math.pi) * (inputs + 0.044715 * inputs**3))
+    else:
+        gate = np.vectorize(math.erf)(inputs / math.sqrt(2))
+    activated: Floats = 0.5 * inputs * (1 + gate)
+    return activated

@@ -30,6 +30,8 @@ class HeadConfig:
         num_probes: learned queries, each pooling the tokens its own way; None: one as in the pool, or 4 without a pool.
         mlp_dim: hidden width of the MLP.
         out_dim: width of an embedding; None: the pool's, or 256 without a pool.
+        nonlinear_tokens: put projected tokens through the activation before they are attended over; several times the
+            work of a step, and not for a head that begins as the pool.
     """
 
     start: Literal["pool", "random"] = "pool"
@@ -38,6 +40,7 @@ class HeadConfig:
     num_probes: int | None = None
     mlp_dim: int = 768
     out_dim: int | None = None
+    nonlinear_tokens: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

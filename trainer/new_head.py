@@ -52,13 +52,14 @@ def resolve_head(config: HeadConfig, backbone: Backbone, *, token_dims: tuple[in
         num_probes=spec.num_probes,
         mlp_dim=spec.mlp_dim,
         out_dim=spec.out_dim,
+        nonlinear_tokens=spec.nonlinear_tokens,
     )
 
 
 def _plan(config: HeadConfig, backbone: Backbone, token_dims: tuple[int, ...] | None) -> tuple[HeadSpec, Any]:
     """Return the head's sizes, and the pool that it begins as or None."""
     own_dims = tuple(scale.dim for scale in backbone.spec.token_scales)
-    may_be_pool = config.start == "pool" and token_dims in (None, own_dims)
+    may_be_pool = config.start == "pool" and token_dims in (None, own_dims) and not config.nonlinear_tokens
     pool = backbone.attention_pool if may_be_pool and isinstance(backbone, TorchBackbone) else None
     if pool is not None:
         num_probes = 1 if config.num_probes is None else config.num_probes
@@ -70,5 +71,6 @@ def _plan(config: HeadConfig, backbone: Backbone, token_dims: tuple[int, ...] | 
         num_probes=_NUM_PROBES if config.num_probes is None else config.num_probes,
         mlp_dim=config.mlp_dim,
         out_dim=_OUT_DIM if config.out_dim is None else config.out_dim,
+        nonlinear_tokens=config.nonlinear_tokens,
     )
     return spec, None
