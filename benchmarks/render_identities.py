@@ -9,6 +9,14 @@ Everything comes from packages. Set up an environment of its own:
     /tmp/render/bin/python benchmarks/render_identities.py --out /tmp/identities --looks 3 --packages 600
     /tmp/render/bin/python benchmarks/render_identities.py --out /tmp/left-out --set left-out
 
+The same scenes with traced light, a second or two a picture, in another environment:
+
+    python3.11 -m venv /tmp/cycles
+    /tmp/cycles/bin/pip install --no-deps mvtb-data==1.6.1
+    /tmp/cycles/bin/pip install -r benchmarks/identity_renderer/requirements-cycles.txt
+    /tmp/cycles/bin/python benchmarks/render_identities.py --out /tmp/traced --renderer cycles --split test \
+        --looks 8 --packages 1600 --limit 60 --memory-gib 8
+
 The set lies in folders (<split>/<identity>/<view>/positive.jpg, distractor-<source>.jpg, mask.png) beside
 `manifest.parquet` and `manifest.json`. It is split by mesh, and no photograph stands behind things of two splits. An
 interrupted run goes on where it stopped; more looks or packages are added to what is there. The same seed plans the
@@ -48,6 +56,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--distractors", type=int, default=3, help="a view of train gets (default: %(default)s)")
     parser.add_argument("--size", type=int, default=288, help="pixels of a side (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=20, help="of everything (default: %(default)s)")
+    parser.add_argument("--split", choices=("train", "val", "test"), help="render this one alone")
+    parser.add_argument("--renderer", choices=("osmesa", "cycles"), default="osmesa", help="(default: %(default)s)")
     parser.add_argument("--limit", type=int, help="stop after so many identities")
     parser.add_argument("--workers", type=int, default=1, help="processes at a time (default: %(default)s)")
     parser.add_argument("--memory-gib", type=float, default=3.0, help="address space of one process")
@@ -61,8 +71,9 @@ def main(arguments: list[str]) -> int:
     """Render what is missing, then write the manifest."""
     options = parse(arguments)
     stock = Stock(options.chosen, options.furniture, options.packages, options.seed, options.out / ".meshes")
-    identities = stock.identities(options.looks)[: options.limit]
-    settings = Settings(options.seed, options.views, options.distractors, options.size)
+    wanted = [named for named in stock.identities(options.looks) if options.split in (None, named.thing.split)]
+    identities = wanted[: options.limit]
+    settings = Settings(options.seed, options.views, options.distractors, options.size, options.renderer)
     if options.shard:
         _render(options, identities, stock, settings)
         return 0
@@ -80,7 +91,12 @@ def main(arguments: list[str]) -> int:
             left = (len(pending) - done) / rate / 60
             print(f"{done:,}/{len(pending):,} identities, {rate:.2f}/s, {left:.0f} min left", file=sys.stderr)
     command = " ".join(["python benchmarks/render_identities.py", *arguments])
-    facts = {"command": command, "set": options.chosen, "settings": asdict(settings), "versions": versions()}
+    facts = {
+        "command": command,
+        "set": options.chosen,
+        "settings": asdict(settings),
+        "versions": versions(options.renderer),
+    }
     counts = write_manifest(options.out, facts)
     for name, count in sorted(counts.items()):
         print(f"{count:9,} {name}")

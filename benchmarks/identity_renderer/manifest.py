@@ -28,9 +28,10 @@ SCHEMA = pa.schema(
 """Angles in degrees; ``other`` is the mesh a distractor shows, ``oracle`` 1 minus the changed part's share."""
 
 
-def versions() -> dict[str, str]:
+def versions(renderer: str) -> dict[str, str]:
     """Return the versions of the packages that decide how the pictures look."""
-    return {name: importlib.metadata.version(name) for name in PACKAGES}
+    names = (*PACKAGES, "bpy") if renderer == "cycles" else PACKAGES
+    return {name: importlib.metadata.version(name) for name in names}
 
 
 def write_manifest(out: Path, facts: Mapping[str, object]) -> Counter[str]:

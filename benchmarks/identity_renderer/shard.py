@@ -63,7 +63,7 @@ def render_shard(identities: list[Identity], stock: Stock, settings: Settings, o
         out: folder of the set.
         current: file that names the identity being rendered, for whoever finds this process dead.
     """
-    studio = Studio(settings.size)
+    studio = _open_studio(settings)
     for identity in identities:
         if is_done(out, identity.name):
             continue
@@ -73,6 +73,14 @@ def render_shard(identities: list[Identity], stock: Stock, settings: Settings, o
         except (MeshError, ImpossibleChange, MemoryError) as error:
             record_failure(out, identity.name, f"{type(error).__name__}: {error}")
     current.unlink(missing_ok=True)
+
+
+def _open_studio(settings: Settings) -> Studio:
+    if settings.renderer == "osmesa":
+        return Studio(settings.size)
+    from identity_renderer.cycles_studio import CyclesStudio  # Blender is in an environment of its own
+
+    return CyclesStudio(settings.size)
 
 
 def _render_identity(studio: Studio, identity: Identity, stock: Stock, settings: Settings, out: Path) -> None:

@@ -148,9 +148,11 @@ class Settings:
         views: of an identity.
         distractors: of a view of train.
         size: of a picture's side in pixels.
+        renderer: ``osmesa`` (OpenGL in memory) or ``cycles`` (Blender's path tracer).
     """
 
     seed: int
     views: int
     distractors: int
     size: int
+    renderer: str = "osmesa"
