@@ -1,6 +1,7 @@
 """What does a setting of the trainer change? Trains one head a run of a plan and judges all of them alike.
 
-A plan is a TOML file: the ``split`` to judge on, ``[base]`` with settings of ``nearid-search train``, and a ``[[run]]``
+A plan is a TOML file: the ``split`` to judge on (``val`` from the cached features, ``test`` through the whole backbone,
+with the frozen readout beside it), ``[base]`` with settings of ``nearid-search train``, and a ``[[run]]``
 each with a ``name`` and its own settings over the base. Every run after the first is tested against the first on the
 same samples where both read the same backbone. A run that is in the result already is not repeated.
 
@@ -19,12 +20,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cached_judgement import judge_cached
 from record import RESULTS, describe_machine
 
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.errors import WeightsError
-from nearid_search.eval.eval_report import EvalReport
+from nearid_search.eval.eval_report import EvalReport, ReadoutReport
 from nearid_search.eval.evaluate import EvalOptions, evaluate
+from nearid_search.eval.paired import PairedDifference
+from nearid_search.eval.readouts import HEAD, OTHER
 from nearid_search.head_file import LoadedHead, load_head
 from nearid_search.trainer.config import TrainConfig
 from nearid_search.trainer.datasets import Dataset, open_dataset
@@ -62,15 +66,25 @@ def _do(
     config = replace(config, features=str(work / "features" / _feature_name(config)))
     print(f"{name}: {json.dumps(settings)}", file=sys.stderr)
     trained = train(config, listener=Listener(on_note=lambda note: print(f"  {note}", file=sys.stderr)))
-    report = _judge(open_dataset(dataset), plan.get("split", "val"), work / name, first)
-    line = {"run": name, "settings": settings, "seconds": round(time.monotonic() - started), **_training(trained)}
-    return {**line, **_figures(report)}
+    seconds = round(time.monotonic() - started)
+    split = plan.get("split", "val")
+    if split == "val":
+        figures = _cached_figures(config, split, first)
+    else:
+        figures = _figures(_judge(open_dataset(dataset), split, work / name, first, config.backbone))
+    line = {"run": name, "settings": settings, "seconds": seconds, **_training(trained)}
+    return {**line, "split": split, **figures}
 
 
-def _judge(dataset: Dataset, split: str, head: Path, first: Path | None) -> EvalReport:
-    encoder = IdentityEncoder.open(head=head, device="cpu")
+def _judge(dataset: Dataset, split: str, head: Path, first: Path | None, backbone: str) -> EvalReport:
+    encoder = IdentityEncoder.open(backbone, head=head, device="cpu")
     options = EvalOptions(masked=False)  # what masking is worth is another question
     return evaluate(dataset, encoder, split=split, compare=_comparable(first, encoder), options=options)
+
+
+def _cached_figures(config: TrainConfig, split: str, first: Path | None) -> dict[str, Any]:
+    report, differences = judge_cached(config, split, first)
+    return {"head": _of_readout(report), **_by_source(report), **_less_first(differences)}
 
 
 def _comparable(first: Path | None, encoder: IdentityEncoder) -> LoadedHead | None:
@@ -95,18 +109,27 @@ def _training(report: TrainReport) -> dict[str, Any]:
 
 def _figures(report: EvalReport) -> dict[str, Any]:
     head, frozen = report.readouts["head"], report.readouts["frozen"]
-    differences = next((found for name, found in report.differences.items() if name != "head - frozen"), {})
+    differences = report.differences.get(f"{HEAD} - {OTHER}", {})
     return {
-        "split": report.split,
         "encoder": report.encoder,
-        "head": {name: head.figures[name].as_dict() for name in FIGURES},
-        "frozen": {name: frozen.figures[name].as_dict() for name in FIGURES},
-        "per_source": {
-            source: {"ssr": figures.ssr.as_dict(), "pa": figures.pa.as_dict()}
-            for source, figures in head.pairs.per_source.items()
-        },
-        "less_first_run": {name: differences[name].as_dict() for name in FIGURES if name in differences},
+        "head": _of_readout(head),
+        "frozen": _of_readout(frozen),
+        **_by_source(head),
+        **_less_first(differences),
     }
+
+
+def _of_readout(report: ReadoutReport) -> dict[str, Any]:
+    return {name: report.figures[name].as_dict() for name in FIGURES}
+
+
+def _by_source(report: ReadoutReport) -> dict[str, Any]:
+    sources = report.pairs.per_source.items()
+    return {"per_source": {name: {"ssr": found.ssr.as_dict(), "pa": found.pa.as_dict()} for name, found in sources}}
+
+
+def _less_first(differences: Mapping[str, PairedDifference]) -> dict[str, Any]:
+    return {"less_first_run": {name: differences[name].as_dict() for name in FIGURES if name in differences}}
 
 
 def _feature_name(config: TrainConfig) -> str:

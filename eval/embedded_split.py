@@ -147,6 +147,22 @@ def embed_split(
     others = list(fillers)
     wanted = [*pictures_of(samples), *(Picture(image) for image in others)]
     encoded = encode_pictures(wanted, readouts, batch_size=batch_size, on_progress=on_progress)
+    return arrange_split(samples, encoded, fillers=others)
+
+
+def arrange_split(
+    samples: Sequence[Sample], encoded: EncodedPictures, *, fillers: Sequence[ImageSource] = ()
+) -> EmbeddedSplit:
+    """Find everything of a split among pictures that are embedded already.
+
+    Args:
+        samples: of one split, at least one.
+        encoded: their pictures, as far as they could be embedded.
+        fillers: pictures that show none of the identities.
+
+    Raises:
+        DatasetError: if no view is embedded, or one picture is a view of two identities.
+    """
     placement = _Placement(encoded)
     placed = placement.place(samples)
     if not placed.samples:
@@ -155,8 +171,8 @@ def embed_split(
         )
     masked, unmasked, lost = _without_background(placed, encoded)
     inside = {*placed.view_rows.tolist(), *placed.distractor_rows.tolist()}
-    filler_rows = {encoded.rows[Picture(image)] for image in others if Picture(image) in encoded.rows} - inside
-    dropped = replace(placement.dropped, masked_pictures=lost, fillers=len(others) - len(filler_rows))
+    filler_rows = {encoded.rows[Picture(image)] for image in fillers if Picture(image) in encoded.rows} - inside
+    dropped = replace(placement.dropped, masked_pictures=lost, fillers=len(fillers) - len(filler_rows))
     return EmbeddedSplit(
         name=samples[0].split,
         placed=placed,

@@ -77,6 +77,8 @@ class TrainConfig:
         device: "auto", "cpu", "cuda" or "cuda:N".
         seed: of the head's start and of every batch.
         epochs: passes over the identities of the train split.
+        train_share: of the identities of the train split to learn from, in (0, 1], chosen by their names: for learning
+            curves. Features of all are cached.
         batch_size: identities a step, each with its own positives and distractors.
         max_positives: further views of an identity a step.
         max_distractors: distractors of the anchor's view a step.
@@ -108,6 +110,7 @@ class TrainConfig:
     device: str = EncoderConfig.device
     seed: int = 0
     epochs: int = 20
+    train_share: float = 1.0
     batch_size: int = 64
     max_positives: int = 2
     max_distractors: int = 3
@@ -135,7 +138,8 @@ class TrainConfig:
             _require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
         _require(self.head.start in _STARTS, "head.start", self.head.start, " or ".join(_STARTS))
         _require(self.precision in _PRECISIONS, "precision", self.precision, " or ".join(_PRECISIONS))
-        _require(0 < self.keep_tokens <= 1, "keep_tokens", self.keep_tokens, "above 0 and at most 1")
+        for name in ("keep_tokens", "train_share"):
+            _require(0 < getattr(self, name) <= 1, name, getattr(self, name), "above 0 and at most 1")
         _require(0 <= self.hard_negatives < 1, "hard_negatives", self.hard_negatives, "in [0, 1)")
 
     @classmethod

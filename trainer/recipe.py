@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -214,7 +215,8 @@ def _fit(config: TrainConfig, start: MapHead, material: _Material, listener: Lis
         metrics = {"step": step, **scores.as_dict()}
         save_head(Path(config.out), _whole_head(head, store)[1], replace(manifest, metrics=metrics, created_at=now))
 
-    train, val = (rows_of(dataset.split(name), material.hashes, store) for name in ("train", "val"))
+    learnt_from = [sample for sample in dataset.split("train") if _is_among(config.train_share, sample.identity)]
+    train, val = (rows_of(samples, material.hashes, store) for samples in (learnt_from, dataset.split("val")))
     fit = HeadFit(
         start,
         store,
@@ -228,6 +230,12 @@ def _fit(config: TrainConfig, start: MapHead, material: _Material, listener: Lis
         origin={"data": manifest.data_hash, "backbone_weights": manifest.backbone_weights},
     )
     return fit.run(listener.on_step)
+
+
+def _is_among(share: float, identity: str) -> bool:
+    """Whether an identity is of this share of all; of a larger share it is, too."""
+    drawn = int.from_bytes(hashlib.sha256(f"share/{identity}".encode()).digest()[:8], "little") / 2**64
+    return drawn < share
 
 
 def _whole_head(head: MapHead, store: FeatureStore) -> tuple[HeadSpec, dict[str, NDArray[np.float32]]]:

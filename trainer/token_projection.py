@@ -44,6 +44,11 @@ class TokenPca:
         projected: NDArray[np.float32] = np.matmul(tokens - self.mean, self.components.T, dtype=np.float32)
         return projected
 
+    def restore(self, projected: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the tokens (..., D) nearest to those that were projected to ``projected`` (..., k)."""
+        restored: NDArray[np.float32] = np.matmul(projected, self.components, dtype=np.float32) + self.mean
+        return restored
+
     @property
     def matrix(self) -> NDArray[np.float32]:
         """What the tokens less their mean are multiplied by: (k, D) float32."""
@@ -72,6 +77,11 @@ class TokenScaling:
             (..., D) float32.
         """
         return (tokens - self.mean) * self.factors
+
+    def restore(self, projected: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Undo ``project``; a column that never changes gets its mean."""
+        deviations = np.divide(1, self.factors, out=np.zeros_like(self.factors), where=self.factors > 0)
+        return projected * deviations + self.mean
 
     @property
     def matrix(self) -> NDArray[np.float32]:

@@ -301,3 +301,22 @@ def test_no_room_in_the_head_for_a_projection_is_said_before_features_are_cached
     with pytest.raises(ConfigError, match=r"choose another width"):
         train(config_for(dataset, tmp_path / "head", head=head, codec={"pca_dim": 24}))
     assert not (tmp_path / "head/features/rows.txt").exists()
+
+
+def test_a_share_of_the_identities_is_learnt_from_and_a_larger_share_holds_it(
+    trained: tuple[TrainConfig, TrainReport, list[str]], dataset: Path, tmp_path: Path
+) -> None:
+    steps = {}
+    for share in (0.4, 0.7):
+        config = config_for(dataset, tmp_path / str(share), train_share=share, batch_size=2, epochs=1)
+        steps[share] = train(replace(config, features=str(Path(trained[0].out) / "features"))).steps
+    assert 1 <= steps[0.4] < steps[0.7] < 4
+
+
+def test_a_head_that_bends_tokens_learns_and_takes_scaled_columns_in(dataset: Path, tmp_path: Path) -> None:
+    head = {**SMALL, "nonlinear_tokens": True}
+    config = config_for(dataset, tmp_path / "bent", head=head, codec={"standardise": True})
+    report = train(config)
+    loaded = load_head(Path(config.out))
+    assert loaded.spec.nonlinear_tokens
+    assert report.scores.pa > report.frozen.pa

@@ -102,3 +102,14 @@ def test_a_head_without_room_for_the_projection() -> None:
     pca = TokenPca(np.zeros(8, np.float32), np.eye(4, 8, dtype=np.float32))
     with pytest.raises(ConfigError, match=r"head\.width 8 is the width of the backbone's tokens"):
         fold_into_head(spec, random_arrays(spec), [pca])
+
+
+def test_what_was_projected_comes_back_as_near_as_it_can() -> None:
+    tokens = make_tokens(5, 60, 8)
+    tokens[:, 3] = 2.5
+    scaling, whole, few = fit_token_scaling(tokens), fit_token_pca(tokens, dim=8), fit_token_pca(tokens, dim=3)
+    for projection in (scaling, whole):
+        np.testing.assert_allclose(projection.restore(projection.project(tokens)), tokens, atol=1e-4)
+    restored = few.restore(few.project(tokens))
+    np.testing.assert_allclose(few.project(restored), few.project(tokens), atol=1e-4)
+    assert np.linalg.norm(restored - tokens) < np.linalg.norm(tokens - tokens.mean(axis=0))
