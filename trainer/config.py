@@ -78,7 +78,7 @@ class TrainConfig:
         seed: of the head's start and of every batch.
         epochs: passes over the identities of the train split.
         train_share: of the identities of the train split to learn from, in (0, 1], chosen by their names: for learning
-            curves. Features of all are cached.
+            curves, and for trials that do not wait for the features of all.
         batch_size: identities a step, each with its own positives and distractors.
         max_positives: further views of an identity a step.
         max_distractors: distractors of the anchor's view a step.

@@ -140,7 +140,9 @@ def train(config: TrainConfig, *, listener: Listener | None = None) -> TrainRepo
     config = replace(config, dtype=backbone.spec.dtype, head=head)
     start = make_head(head, backbone, seed=config.seed, token_dims=store.token_dims)
     _whole_head(start, store)  # refused now if it has no place for the projection, not after the backbone's work
-    material = _Material(dataset, hashes, backbone, store, Variants(config.augment, dataset.split("train"), hashes))
+    learnt_from = [sample for sample in dataset.split("train") if _is_among(config.train_share, sample.identity)]
+    dataset = replace(dataset, samples=(*learnt_from, *(each for each in dataset.samples if each.split != "train")))
+    material = _Material(dataset, hashes, backbone, store, Variants(config.augment, learnt_from, hashes))
     failures = _cache_features(material, listener)
     result = _fit(config, start, material, listener)
     return TrainReport(
@@ -215,8 +217,7 @@ def _fit(config: TrainConfig, start: MapHead, material: _Material, listener: Lis
         metrics = {"step": step, **scores.as_dict()}
         save_head(Path(config.out), _whole_head(head, store)[1], replace(manifest, metrics=metrics, created_at=now))
 
-    learnt_from = [sample for sample in dataset.split("train") if _is_among(config.train_share, sample.identity)]
-    train, val = (rows_of(samples, material.hashes, store) for samples in (learnt_from, dataset.split("val")))
+    train, val = (rows_of(dataset.split(name), material.hashes, store) for name in ("train", "val"))
     fit = HeadFit(
         start,
         store,
