@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nearid_search.errors import WeightsError
 from nearid_search.head_file import MANIFEST_NAME, read_head_manifest
 
 AUTO_HEAD = "auto"
@@ -23,10 +24,14 @@ def list_shipped_heads(shipped: Path = SHIPPED_HEADS) -> dict[str, Path]:
         shipped: where they lie.
 
     Raises:
-        WeightsError: if a manifest is damaged.
+        WeightsError: if a manifest is damaged, or two heads are of one backbone.
     """
-    folders = sorted(path.parent for path in shipped.glob(f"*/{MANIFEST_NAME}"))
-    return {read_head_manifest(folder).backbone: folder for folder in folders}
+    found: dict[str, Path] = {}
+    for folder in sorted(path.parent for path in shipped.glob(f"*/{MANIFEST_NAME}")):
+        first = found.setdefault(read_head_manifest(folder).backbone, folder)
+        if first != folder:
+            raise WeightsError(f"{first} and {folder} are heads of one backbone: only one can ship, remove the other")
+    return found
 
 
 def find_head(head: str | Path | None, backbone: str, *, shipped: Path = SHIPPED_HEADS) -> Path | None:

@@ -60,3 +60,9 @@ def test_a_damaged_head_is_named(shipped: Path) -> None:
     (shipped / "plain/head.json").write_text("{}")
     with pytest.raises(WeightsError, match=r"plain/head\.json"):
         find_head("auto", VARIANT, shipped=shipped)
+
+
+def test_two_heads_of_one_backbone_are_refused(shipped: Path, encoder: IdentityEncoder) -> None:
+    write_head(shipped / "second", encoder.backbone.spec, seed=2)
+    with pytest.raises(WeightsError, match=r"plain and .*second are heads of one backbone"):
+        list_shipped_heads(shipped)
