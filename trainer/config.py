@@ -14,7 +14,7 @@ from nearid_search.trainer.augment import AugmentConfig
 from nearid_search.trainer.token_codec import TokenCodec
 
 _STARTS = ("pool", "random")
-_PRECISIONS = ("bfloat16", "float16", "float32")
+_PRECISIONS = ("auto", "bfloat16", "float16", "float32")
 _LOSSES = ("nearid", "info_nce", "supcon")
 
 
@@ -93,8 +93,8 @@ class TrainConfig:
         warmup_steps: steps over which the rate rises; it falls to 0 by a cosine after them.
         clip_norm: bound on the gradient's norm.
         validate_every: steps between validations; also where a run can be resumed.
-        precision: arithmetic of the head on CUDA, "bfloat16", "float16" with a scaled loss, or "float32"; on the CPU it
-            is always float32.
+        precision: arithmetic of the head, "bfloat16", "float16" with a scaled loss, or "float32"; "auto" is bfloat16 on
+            CUDA and float32 on the CPU, where processors with bfloat16 instructions do a step in half the time.
         tensorboard: write event files for TensorBoard beside the log.
         head: its shape.
         loss: the objective.
@@ -122,7 +122,7 @@ class TrainConfig:
     warmup_steps: int = 100
     clip_norm: float = 1.0
     validate_every: int = 50
-    precision: Literal["bfloat16", "float16", "float32"] = "bfloat16"
+    precision: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     tensorboard: bool = False
     head: HeadConfig = field(default_factory=HeadConfig)
     loss: LossConfig = field(default_factory=LossConfig)

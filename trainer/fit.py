@@ -127,7 +127,8 @@ class HeadFit:
             self._head.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self._device_type = device.partition(":")[0]
-        self._autocast = getattr(torch, config.precision) if self._device_type == "cuda" else torch.float32
+        automatic = "bfloat16" if self._device_type == "cuda" else "float32"
+        self._autocast = getattr(torch, automatic if config.precision == "auto" else config.precision)
         # Gradients of half precision vanish below 6e-8 unless the loss is scaled up first.
         self._scaler = torch.amp.GradScaler(self._device_type, enabled=self._autocast == torch.float16)
         self._neighbours: NDArray[np.int64] | None = None

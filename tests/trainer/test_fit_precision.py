@@ -27,12 +27,13 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> FeatureStore:
 
 
 def make_run(out: Path, store: FeatureStore, device: str, precision: str) -> Run:
-    run = Run(out, store, device=device, precision=precision)
-    if device == "cpu":
-        # Left to itself it takes float32 there, which is faster; what half precision does is the same code.
-        run.fit._autocast = getattr(torch, precision)
-        run.fit._scaler = torch.amp.GradScaler("cpu", enabled=precision == "float16")
-    return run
+    return Run(out, store, device=device, precision=precision)
+
+
+def test_left_to_itself_the_cpu_takes_float32(store: FeatureStore, tmp_path: Path) -> None:
+    assert Run(tmp_path / "a", store, precision="auto").fit.step(0) == Run(
+        tmp_path / "b", store, precision="float32"
+    ).fit.step(0)
 
 
 @each_arithmetic
