@@ -26,6 +26,7 @@ from identity_renderer.studio import Colours, Light, Model, Placed, Studio
 SAMPLES = 16
 _SENSOR_MM = 36.0
 _REACH = 40.0
+_GROUND = "ground beneath the things"
 # Blender's z is up and its y leads away from the viewer; ours are y and -z.
 _TO_BLENDER = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 
@@ -35,10 +36,10 @@ class TracedModel(Model):
     """A thing that OSMesa and Cycles can draw.
 
     Attributes:
-        mesh: what Cycles reads.
+        meshes: Blender's own, one a part, y up as ours; their materials come with them.
     """
 
-    mesh: Mesh
+    meshes: tuple[Any, ...]
 
 
 class CyclesStudio(Studio):
@@ -48,10 +49,26 @@ class CyclesStudio(Studio):
         size: of a side in pixels.
     """
 
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        _choose_settings(size)
+
     def upload(self, mesh: Mesh) -> TracedModel:
         """Hand a mesh to both renderers; `release` it when it is not needed any more."""
         model = super().upload(mesh)
-        return TracedModel(model.points, model.parts, mesh)
+        return TracedModel(model.points, model.parts, tuple(_make_mesh(part) for part in mesh.parts))
+
+    def release(self, model: Model) -> None:
+        """Free what both renderers hold of a model."""
+        super().release(model)
+        for data in _traced(model).meshes:
+            (material,) = data.materials
+            images = [node.image for node in material.node_tree.nodes if node.type == "TEX_IMAGE"]
+            bpy.data.meshes.remove(data)
+            bpy.data.materials.remove(material)
+            for image in images:
+                bpy.data.images.remove(image)
 
     def shoot(self, things: Sequence[Placed], frame: Frame, light: Light) -> NDArray[np.uint8]:
         """Draw things.
@@ -59,36 +76,49 @@ class CyclesStudio(Studio):
         Returns:
             (size, size, 4) uint8: sRGB premultiplied by the coverage, and the coverage.
         """
-        bpy.ops.wm.read_factory_settings(use_empty=True)
         for model, place in things:
-            assert isinstance(model, TracedModel)
-            for part in model.mesh.parts:
-                _add_part(part, place)
+            for data in _traced(model).meshes:
+                _add(bpy.data.objects.new("part", data)).matrix_world = _pose(
+                    _TO_BLENDER @ place[:3, :3], _TO_BLENDER @ place[:3, 3]
+                )
         _add_ground(light)
         _add_sun(light)
         _add_world(light)
         _add_camera(frame)
-        return _render(frame.size)
+        try:
+            return _render(frame.size)
+        finally:
+            _strike()
 
 
-def _add_part(part: Part, place: Matrix) -> None:
-    turn = _TO_BLENDER @ place[:3, :3]
-    points = part.vertices @ turn.T + _TO_BLENDER @ place[:3, 3]
+def _traced(model: Model) -> TracedModel:
+    if not isinstance(model, TracedModel):
+        raise TypeError(f"a {type(model).__name__} of another studio")
+    return model
+
+
+def _make_mesh(part: Part) -> Any:  # noqa: ANN401  (Blender's classes have no types)
     data = bpy.data.meshes.new(part.name)
-    data.from_pydata(points.tolist(), [], part.faces.tolist())
+    data.from_pydata(part.vertices.tolist(), [], _wound_outward(part).tolist())
     if part.uv is not None:
         corners = np.empty(len(data.loops), np.int32)
         data.loops.foreach_get("vertex_index", corners)
         layer = data.uv_layers.new(name="uv")
         layer.data.foreach_set("uv", np.ascontiguousarray(part.uv[corners], np.float32).ravel())
     data.polygons.foreach_set("use_smooth", np.ones(len(data.polygons), bool))
-    # A placement turns and scales evenly, so normals turn as points do; Blender scales them to length 1.
-    data.normals_split_custom_set_from_vertices((part.normals @ turn.T).tolist())
+    data.normals_split_custom_set_from_vertices(part.normals.tolist())
     data.materials.append(_material(part))
-    _add(bpy.data.objects.new(part.name, data))
+    return data
 
 
-def _material(part: Part) -> Any:  # noqa: ANN401  (Blender's classes have no types)
+def _wound_outward(part: Part) -> NDArray[np.int32]:
+    """Return faces (F, 3) wound as their normals say: archives hold either, and Cycles shades the wrong side black."""
+    a, b, c = (part.vertices[part.faces[:, corner]] for corner in range(3))
+    facing = np.einsum("fx,fx->f", np.cross(b - a, c - a), part.normals[part.faces].sum(axis=1))
+    return np.where(facing[:, None] < 0, part.faces[:, ::-1], part.faces)
+
+
+def _material(part: Part) -> Any:  # noqa: ANN401
     material = bpy.data.materials.new(part.name)
     material.use_nodes = True
     nodes, links = material.node_tree.nodes, material.node_tree.links
@@ -121,10 +151,10 @@ def _image(texture: NDArray[np.uint8]) -> Any:  # noqa: ANN401
 
 def _add_ground(light: Light) -> None:
     """Lay a floor that the camera does not see: things bounce light off it and stand in their own shade."""
-    data = bpy.data.meshes.new("ground")
+    data = bpy.data.meshes.new(_GROUND)
     corners = [(x * _REACH, y * _REACH, 0.0) for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
     data.from_pydata(corners, [], [(0, 1, 2, 3)])
-    material = bpy.data.materials.new("ground")
+    material = bpy.data.materials.new(_GROUND)
     material.use_nodes = True
     shader = material.node_tree.nodes["Principled BSDF"]
     shader.inputs["Specular IOR Level"].default_value = 0.0
@@ -133,7 +163,7 @@ def _add_ground(light: Light) -> None:
     shader.inputs["Base Color"].default_value = (*np.clip(np.array(light.ground) / falls, 0, 0.9).tolist(), 1.0)
     shader.inputs["Roughness"].default_value = 1.0
     data.materials.append(material)
-    ground = bpy.data.objects.new("ground", data)
+    ground = bpy.data.objects.new(_GROUND, data)
     ground.visible_camera = False
     _add(ground)
 
@@ -181,17 +211,23 @@ def _add_camera(frame: Frame) -> None:
     bpy.context.scene.camera = camera
 
 
-def _render(size: int) -> NDArray[np.uint8]:
+def _choose_settings(size: int) -> None:
     scene = bpy.context.scene
     scene.render.engine = "CYCLES"
     scene.cycles.device, scene.cycles.samples, scene.cycles.seed = "CPU", SAMPLES, 0
     scene.cycles.use_denoising, scene.cycles.max_bounces = True, 4
+    scene.cycles.denoising_quality = scene.cycles.denoising_prefilter = "FAST"
     scene.render.film_transparent = True
     scene.render.resolution_x = scene.render.resolution_y = size
     scene.render.resolution_percentage = 100
     scene.render.threads_mode, scene.render.threads = "FIXED", 1
     scene.render.image_settings.file_format, scene.render.image_settings.color_mode = "PNG", "RGBA"
     scene.view_settings.view_transform = "Standard"
+
+
+def _render(size: int) -> NDArray[np.uint8]:
+    scene = bpy.context.scene
+    scene.render.resolution_x = scene.render.resolution_y = size
     with tempfile.TemporaryDirectory() as folder:
         scene.render.filepath = str(Path(folder) / "shot.png")
         bpy.ops.render.render(write_still=True)
@@ -199,6 +235,21 @@ def _render(size: int) -> NDArray[np.uint8]:
             layer = np.asarray(picture.convert("RGBA"))
     coverage = layer[:, :, 3:].astype(np.uint16)
     return np.concatenate([(layer[:, :, :3] * coverage + 127) // 255, coverage], axis=-1).astype(np.uint8)
+
+
+def _strike() -> None:
+    """Clear the stage; what models hold stays."""
+    for thing in list(bpy.context.scene.collection.objects):
+        data = thing.data
+        bpy.data.objects.remove(thing)
+        if isinstance(data, bpy.types.Light):
+            bpy.data.lights.remove(data)
+        elif isinstance(data, bpy.types.Camera):
+            bpy.data.cameras.remove(data)
+        elif data.name.startswith(_GROUND):
+            bpy.data.materials.remove(data.materials[0])
+            bpy.data.meshes.remove(data)
+    bpy.data.worlds.remove(bpy.context.scene.world)
 
 
 def _pose(axes: Matrix, position: Matrix) -> Any:  # noqa: ANN401
@@ -211,5 +262,6 @@ def _opaque(levels: Colours) -> tuple[float, float, float, float]:
     return (*levels, 1.0)
 
 
-def _add(thing: Any) -> None:  # noqa: ANN401
+def _add(thing: Any) -> Any:  # noqa: ANN401
     bpy.context.scene.collection.objects.link(thing)
+    return thing

@@ -59,3 +59,25 @@ def test_thing_stands_where_the_frame_says_in_its_colour_with_its_shadow(studio:
     assert np.nonzero(shadow)[1].min() * 2 < low[0] - 3
     np.testing.assert_array_equal(studio.shoot([(model, np.eye(4))], frame, light), layer)
     studio.release(model)
+
+
+def test_traced_light_draws_the_same_thing_in_the_same_place(studio: Studio) -> None:
+    pytest.importorskip("bpy", reason="Blender is in an environment of its own")
+    from identity_renderer.cycles_studio import CyclesStudio
+    from identity_renderer.studio import Light
+
+    traced = CyclesStudio(96)
+    frame = framing.fit(
+        framing.aim(1.0, 4.0, 0.5, 0.1, 96), studio.upload(box((0.9, 0.2, 0.1))).points, 0.5, (0.4, 0.6)
+    )
+    light = Light(framing.towards(0.9, 0.8), (0.8, 0.8, 0.8), (0.4, 0.4, 0.4), (0.2, 0.2, 0.2))
+    layers = []
+    for each in (studio, traced, traced):
+        model = each.upload(box((0.9, 0.2, 0.1)))
+        layers.append(each.shoot([(model, framing.placement(0.3))], frame, light).astype(int))
+        each.release(model)
+    drawn, first, again = layers
+    assert (np.abs(drawn[:, :, 3] - first[:, :, 3]) > 127).mean() < 0.005
+    inside = (drawn[:, :, 3] == 255) & (first[:, :, 3] == 255)
+    assert np.abs(drawn - first)[inside][:, :3].mean() < 30
+    np.testing.assert_array_equal(first, again)
