@@ -182,7 +182,7 @@ def print_answer(answer: QueryAnswer, *, json: bool) -> None:
             f"{match.score:.3f}",
             behind,
             str(match.support),
-            Text(match.images[0].path),
+            Text(match.images[0].path or ""),
         )
     print_whole(table)
 
@@ -219,7 +219,8 @@ def print_gallery_info(info: dict[str, Any], failures: Sequence[Failure] | None,
         return
     table = Table(show_header=False, show_edge=False)
     for name, value in info.items():
-        table.add_row(Text(name, style="dim"), Text(", ".join(value) if isinstance(value, list) else str(value)))
+        shown = ", ".join(value) if isinstance(value, list) else "none" if value is None else str(value)
+        table.add_row(Text(name, style="dim"), Text(shown))
     print_whole(table)
     if failures:
         print_whole(_failure_table(failures))
