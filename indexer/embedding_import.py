@@ -12,69 +12,23 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from nearid_search.errors import ConfigError, EmbeddingsError, GalleryMismatchError, GalleryWriteError
 from nearid_search.indexer.embeddings_file import UNNAMED_MAKER, EmbeddingRows, EmbeddingsFile, rows_at_once
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.import_plan import ImportPlan, ImportProgress, Stage
 from nearid_search.indexer.location import locate_gallery
 from nearid_search.indexer.lock import writer_lock
 from nearid_search.indexer.manifest import read_manifest
 from nearid_search.indexer.rebuild import require_gallery_folder
 from nearid_search.records import ImportReport
 
-if TYPE_CHECKING:
-    pass
-
 _HEX_KEY = re.compile(r"[0-9a-f]{64}")
 _READ_COLUMNS = ("identity", "path", "key")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImportPlan:
-    """What an import would do.
-
-    Attributes:
-        gallery: folder of the gallery.
-        rows: embeddings in the file.
-        identities: identities in the file.
-        dim: width of an embedding.
-        encoder: fingerprint of what made them.
-        new: rows to add.
-        present: rows that are in the gallery already.
-        repeated: rows whose key an earlier row of the file has.
-    """
-
-    gallery: Path
-    rows: int
-    identities: int
-    dim: int
-    encoder: str
-    new: int
-    present: int
-    repeated: int
-
-    def describe(self) -> str:
-        """Return the plan as one line."""
-        line = (
-            f"{self.rows} embeddings of {self.identities} identities, {self.dim} wide, made by {self.encoder}: "
-            f"{self.new} new, {self.present} in the gallery already"
-        )
-        return line + (f", {self.repeated} twice in the file" if self.repeated else "")
-
-
-@dataclass(frozen=True)
-class ImportProgress:
-    """How far an import is: which pass, rows done, rows in the file."""
-
-    stage: Literal["checking", "importing"]
-    done: int
-    total: int
 
 
 def import_embeddings(
@@ -161,7 +115,7 @@ class _Import:
 
     def check(self) -> ImportPlan:
         """Look at every row and write nothing."""
-        self.file.check_metadata_names()
+        self.file.check_metadata()
         gallery = self._existing()
         known = set() if gallery is None else _known_keys(gallery)
         in_file: set[bytes] = set()
@@ -238,7 +192,7 @@ class _Import:
         )
 
     def _batches(
-        self, stage: Literal["checking", "importing"], columns: list[str] | tuple[str, ...]
+        self, stage: Stage, columns: list[str] | tuple[str, ...]
     ) -> Iterator[tuple[EmbeddingRows, list[bytes]]]:
         """Yield every batch with its rows' keys; the first row that cannot be used ends it."""
         for rows in self.file.batches(columns, batch_rows=self.batch_rows):

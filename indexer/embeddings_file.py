@@ -182,11 +182,11 @@ class EmbeddingsFile:
             if name in schema.names and not _is_text(schema.field(name).type):
                 raise EmbeddingsError(f"{self.source}: column {name} is {schema.field(name).type}: make it text")
 
-    def check_metadata_names(self) -> None:
+    def check_metadata(self) -> None:
         """Refuse columns that cannot become a gallery's metadata.
 
         Raises:
-            EmbeddingsError: if a name is the gallery's own or one that LanceDB cannot hold.
+            EmbeddingsError: if a name is the gallery's own, or LanceDB cannot hold the name or the type.
         """
         for field in self.metadata_fields:
             name = field.name
@@ -197,6 +197,10 @@ class EmbeddingsFile:
             if not name or "." in name or "`" in name or is_internal:
                 raise EmbeddingsError(
                     f"{self.source}: column {name!r} cannot be kept as metadata: rename it to letters and digits"
+                )
+            if not _is_storable(field.type):
+                raise EmbeddingsError(
+                    f"{self.source}: column {name!r} is {field.type}, which cannot be kept as metadata: make it text"
                 )
 
     def _unreadable(self, error: Exception) -> EmbeddingsError:
@@ -214,6 +218,27 @@ def _is_text(kind: pa.DataType) -> bool:
     plain = _plain_type(kind)
     # A column without any value has type null; whether that may be is the caller's question, row by row.
     return bool(pa.types.is_string(plain) or pa.types.is_null(plain))
+
+
+def _is_storable(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    is_kind = pa.types
+    if is_kind.is_list(kind) or is_kind.is_large_list(kind) or is_kind.is_fixed_size_list(kind):
+        return _is_storable(kind.value_type)
+    if is_kind.is_struct(kind):
+        return all(_is_storable(field.type) for field in kind)
+    if is_kind.is_decimal(kind):
+        return bool(is_kind.is_decimal128(kind))
+    is_view = is_kind.is_string_view(kind) or is_kind.is_binary_view(kind)
+    return bool(is_kind.is_primitive(kind) or is_kind.is_null(kind) or _is_bytes(kind)) and not is_view
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    checks = ("string", "large_string", "binary", "large_binary", "fixed_size_binary")
+    return any(getattr(pa.types, f"is_{name}")(kind) for name in checks)
 
 
 def _plain_type(kind: pa.DataType) -> pa.DataType:

@@ -58,12 +58,21 @@ class GalleryStore:
         Args:
             tables_dir: folder for the tables.
             dim: width of an embedding.
+
+        Raises:
+            GalleryCorruptError: if those that are there have other columns, as after a crash before the manifest.
         """
         import lancedb
 
         database = lancedb.connect(str(tables_dir))
         for name, schema in (("images", images_schema(dim)), ("files", files_schema())):
-            database.create_table(name, schema=schema, exist_ok=True)
+            try:
+                database.create_table(name, schema=schema, exist_ok=True)
+            except ValueError as error:
+                raise GalleryCorruptError(
+                    f"{tables_dir} holds tables of another width, which no manifest describes: remove that folder and "
+                    "give the command again"
+                ) from error
         return cls(tables_dir)
 
     @property

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from nearid_search.cli.progress import Bars
 from nearid_search.cli.render import print_json
-from nearid_search.indexer.embedding_import import ImportPlan, ImportProgress
+from nearid_search.indexer.import_plan import ImportPlan, ImportProgress
 from nearid_search.records import ExportReport, ImportReport
 
 

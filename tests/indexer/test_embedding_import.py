@@ -1,6 +1,7 @@
 """Embeddings from Parquet files: what comes in, what is refused, and that nothing is written then."""
 
 import datetime
+import decimal
 import hashlib
 import json
 from pathlib import Path
@@ -12,11 +13,19 @@ import pytest
 from embedding_files import contents, directions, fixed_lists, write_embeddings
 from pyarrow import parquet
 
-from nearid_search.errors import ConfigError, EmbeddingsError, GalleryMismatchError, GalleryWriteError
-from nearid_search.indexer.embedding_import import ImportPlan, ImportProgress, import_embeddings
+from nearid_search.errors import (
+    ConfigError,
+    EmbeddingsError,
+    GalleryCorruptError,
+    GalleryMismatchError,
+    GalleryWriteError,
+)
+from nearid_search.indexer.embedding_import import import_embeddings
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.import_plan import ImportPlan, ImportProgress
 from nearid_search.indexer.lock import writer_lock
 from nearid_search.indexer.manifest import read_manifest
+from nearid_search.indexer.store import GalleryStore
 from nearid_search.similarity import unit_rows
 
 NAMES = ["Krug", "Krug", "茶碗", "naïve 'quoted' cup"]
@@ -147,6 +156,12 @@ def test_metadata_keeps_its_types(gallery: Path, tmp_path: Path) -> None:
         "tags": pa.array([["a", "b"], None]),
         "shelf name": pa.array(["Müller", None]).dictionary_encode(),
         "nothing": pa.nulls(2),
+        "price list": pa.array([[decimal.Decimal("1.50")], None], pa.list_(pa.decimal128(8, 2))),
+        "box": pa.array([{"w": 1, "h": [0.5]}, None], pa.struct({"w": pa.int8(), "h": pa.list_(pa.float32(), 1)})),
+        "notes": pa.array([["x"], None], pa.large_list(pa.large_string())),
+        "hour": pa.array([when.time(), None], pa.time32("ms")),
+        "took": pa.array([when - when, None], pa.duration("ms")),
+        "digest": pa.array([b"abcd", None], pa.binary(4)),
     }
     source = write_embeddings(tmp_path / "e.parquet", directions(4, 2), ["a", "b"], **columns)
     import_embeddings(source, gallery=gallery)
@@ -224,6 +239,24 @@ def test_a_name_that_the_tables_cannot_hold_is_refused(name: str, gallery: Path,
     further: Any = {name: [1, 2]}
     source = write_embeddings(tmp_path / "e.parquet", directions(8, 2), ["a", "b"], **further)
     assert f"column {name!r} cannot be kept as metadata" in refusal(EmbeddingsError, source, gallery)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int8())), pa.array([decimal.Decimal(1)], pa.decimal256(40, 2))],
+    ids=["map", "decimal256"],
+)
+def test_metadata_that_cannot_be_kept_is_refused(column: pa.Array, gallery: Path, tmp_path: Path) -> None:
+    source = write_embeddings(tmp_path / "e.parquet", directions(8, 1), ["a"], odd=column)
+    message = refusal(EmbeddingsError, source, gallery)
+    assert "column 'odd' is" in message
+    assert "which cannot be kept as metadata: make it text" in message
+
+
+def test_tables_that_no_manifest_describes_are_refused(source: Path, gallery: Path) -> None:
+    GalleryStore.create(gallery / "tables", dim=12)
+    with pytest.raises(GalleryCorruptError, match="holds tables of another width"):
+        import_embeddings(source, gallery=gallery)
 
 
 def test_metadata_of_another_type_is_refused(source: Path, gallery: Path, tmp_path: Path) -> None:

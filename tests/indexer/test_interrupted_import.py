@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from embedding_files import contents, directions, write_embeddings
 
-from nearid_search.indexer.embedding_import import ImportProgress, import_embeddings
+from nearid_search.indexer.embedding_import import import_embeddings
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.import_plan import ImportProgress
 from nearid_search.indexer.manifest import read_manifest
 
 NUM_ROWS, BATCH = 40, 7
