@@ -215,7 +215,7 @@ class _Import:
             return [bytes.fromhex(key) for key in given]
         paths = rows.columns["path"].to_pylist() if "path" in rows.columns else [None] * len(identities)
         return [
-            row_key(embedding.tobytes(), identity, path)
+            row_key(embedding.astype("<f4", copy=False).tobytes(), identity, path)
             for embedding, identity, path in zip(rows.embeddings, identities, paths, strict=True)
         ]
 
