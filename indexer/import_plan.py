@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from nearid_search.indexer.embeddings_file import UNNAMED_MAKER
+
 Stage = Literal["checking", "importing"]
 
 
@@ -35,8 +37,9 @@ class ImportPlan:
 
     def describe(self) -> str:
         """Return the plan as one line."""
+        maker = "no maker named" if self.encoder.startswith(UNNAMED_MAKER) else f"made by {self.encoder}"
         line = (
-            f"{self.rows} embeddings of {self.identities} identities, {self.dim} wide, made by {self.encoder}: "
+            f"{self.rows} embeddings of {self.identities} identities, {self.dim} wide, {maker}: "
             f"{self.new} new, {self.present} in the gallery already"
         )
         return line + (f", {self.repeated} twice in the file" if self.repeated else "")

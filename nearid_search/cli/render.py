@@ -103,9 +103,12 @@ def print_dry_run(
     from nearid_search.indexer.gallery import Gallery
     from nearid_search.indexer.location import locate_gallery
     from nearid_search.indexer.manifest import read_manifest
+    from nearid_search.indexer.rebuild import refuse_to_lose_imports
     from nearid_search.indexer.survey import survey_catalogue
 
     folder = locate_gallery(gallery)
+    if rebuild:
+        refuse_to_lose_imports(folder)
     existing = None if rebuild or read_manifest(folder) is None else Gallery.open(folder)
     survey = survey_catalogue(catalogue, folder=folder, gallery=existing, identities=identities)
     plan = survey.plan

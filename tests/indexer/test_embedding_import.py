@@ -109,8 +109,7 @@ def test_a_row_twice_in_the_file_comes_in_once(batch_rows: int, gallery: Path, t
     report = import_embeddings(source, gallery=gallery, batch_rows=batch_rows, on_plan=plans.append)
     assert (report.added, report.unchanged, report.duplicates, report.images) == (4, 0, 1, 4)
     assert plans[0].describe() == (
-        "5 embeddings of 4 identities, 8 wide, made by embeddings:8: "
-        "4 new, 0 in the gallery already, 1 twice in the file"
+        "5 embeddings of 4 identities, 8 wide, no maker named: 4 new, 0 in the gallery already, 1 twice in the file"
     )
 
 

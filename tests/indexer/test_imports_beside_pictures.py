@@ -8,6 +8,7 @@ from catalogues import MakeCatalogue, draw
 from embedding_files import contents, directions, write_embeddings
 from pyarrow import parquet
 
+from nearid_search.cli.app import run
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.engine import SearchEngine
 from nearid_search.errors import GalleryMismatchError, NoEncoderError
@@ -79,6 +80,7 @@ def test_a_rebuild_would_lose_them(gallery: Path, source: Path, encoder: Identit
     before = contents(gallery)
     with pytest.raises(NoEncoderError, match="holds 5 imported embeddings, which no rebuild can make again"):
         index_catalogue(tmp_path / "catalogue", gallery=gallery, encoder=encoder, rebuild=True)
+    assert run(["index", str(tmp_path / "catalogue"), "--gallery", str(gallery), "--rebuild", "--dry-run"]) == 1
     assert contents(gallery) == before
 
 
