@@ -19,8 +19,13 @@ from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.location import locate_gallery, stored_path
 from nearid_search.indexer.lock import writer_lock
-from nearid_search.indexer.manifest import read_manifest
-from nearid_search.indexer.rebuild import open_draft, publish_draft, require_gallery_folder
+from nearid_search.indexer.manifest import read_manifest, require_encoder
+from nearid_search.indexer.rebuild import (
+    open_draft,
+    publish_draft,
+    refuse_to_lose_imports,
+    require_gallery_folder,
+)
 from nearid_search.indexer.run import IndexRun, OnProgress, Progress
 from nearid_search.indexer.survey import Survey, survey_catalogue
 from nearid_search.records import IndexReport
@@ -61,7 +66,8 @@ def index_catalogue(
 
     Raises:
         CatalogueError: if the catalogue or identities table cannot be used.
-        GalleryError: if the gallery is locked, damaged, unwritable or made by another encoder.
+        GalleryError: if the gallery is locked, damaged, unwritable, made by another encoder or, for a rebuild, holds
+            imported embeddings.
         BackboneError, ConfigError, DeviceUnavailableError, MissingExtraError, WeightsError: from opening the encoder.
     """
     folder = locate_gallery(Path(gallery) if gallery is not None else None)
@@ -92,6 +98,8 @@ class _Job:
 
     def refresh(self, catalogue: Path, identities: str | Path | None) -> IndexReport:
         existing = None if read_manifest(self.folder) is None else Gallery.open(self.folder)
+        if existing is not None:
+            require_encoder(self.folder, existing.manifest.encoder)
         survey = self._survey(existing, catalogue, identities)
         needed = bool(survey.plan.to_read) or existing is None
         encoder = self._checked_encoder(existing, needed=needed)
@@ -102,6 +110,7 @@ class _Job:
 
     def rebuild(self, catalogue: Path, identities: str | Path | None) -> IndexReport:
         started = time.perf_counter()
+        refuse_to_lose_imports(self.folder)
         described = _described_catalogues(self.folder)
         encoder = self.encoder or open_encoder(self.encoder_config or EncoderConfig())
         draft = open_draft(self.folder, encoder)
@@ -126,10 +135,11 @@ class _Job:
             return encoder or open_encoder(config or EncoderConfig())
         record = gallery.manifest.encoder
         if encoder is None:
-            if config is not None and config.dtype == "auto" and config.backbone == record.backbone:
-                config = replace(config, dtype=record.dtype)
+            backbone, dtype = require_encoder(self.folder, record)
+            if config is not None and config.dtype == "auto" and config.backbone == backbone:
+                config = replace(config, dtype=dtype)
             kept = None if gallery.head_folder is None else str(gallery.head_folder)
-            made_by = (record.backbone, record.dtype, kept)
+            made_by = (backbone, dtype, kept)
             if config is None or (config.backbone, config.dtype, config.head) == made_by:
                 device = (config or EncoderConfig()).device
                 return gallery.open_encoder(device=device) if needed else None

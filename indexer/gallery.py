@@ -19,6 +19,7 @@ from nearid_search.indexer.manifest import (
     EncoderRecord,
     Manifest,
     read_manifest,
+    require_encoder,
     write_manifest,
 )
 from nearid_search.indexer.store import GalleryStore
@@ -96,9 +97,25 @@ class Gallery:
             details=encoder.details,
             head=head,
         )
+        return cls._found(folder, record, manifest_name=manifest_name, tables=tables)
+
+    @classmethod
+    def create_for_embeddings(cls, folder: Path, *, dim: int, fingerprint: str) -> Gallery:
+        """Make an empty gallery for embeddings made elsewhere; the caller holds the writer lock.
+
+        Args:
+            folder: where; made if missing.
+            dim: width of an embedding.
+            fingerprint: what made them, or "embeddings:<dim>".
+        """
+        record = EncoderRecord(fingerprint=fingerprint, backbone=None, dtype=None, dim=dim)
+        return cls._found(folder, record, manifest_name=MANIFEST_NAME, tables=TABLES_NAME)
+
+    @classmethod
+    def _found(cls, folder: Path, record: EncoderRecord, *, manifest_name: str, tables: str) -> Gallery:
         created = datetime.now(UTC).isoformat(timespec="seconds")
         manifest = Manifest(encoder=record, created_at=created, made_by=__version__, tables=tables)
-        store = GalleryStore.create(folder / tables, dim=encoder.dim)
+        store = GalleryStore.create(folder / tables, dim=record.dim)
         write_manifest(folder, manifest, name=manifest_name)
         return cls(folder, manifest, store, manifest_name=manifest_name)
 
@@ -118,13 +135,14 @@ class Gallery:
 
         Raises:
             GalleryMismatchError: if its backbone now computes something else.
+            NoEncoderError: if its embeddings were imported.
             WeightsError: if its weights are missing.
         """
         from nearid_search.encoder import open_encoder
 
-        record = self.manifest.encoder
+        backbone, dtype = require_encoder(self.folder, self.manifest.encoder)
         head = None if self.head_folder is None else str(self.head_folder)
-        encoder = open_encoder(EncoderConfig(backbone=record.backbone, device=device, dtype=record.dtype, head=head))
+        encoder = open_encoder(EncoderConfig(backbone=backbone, device=device, dtype=dtype, head=head))
         self.check_encoder(encoder)
         return encoder
 
@@ -133,9 +151,11 @@ class Gallery:
 
         Raises:
             GalleryMismatchError: with both fingerprints and the command that makes the gallery anew.
+            NoEncoderError: if its embeddings were imported and made by something else.
         """
         made_by = self.manifest.encoder.fingerprint
         if encoder.fingerprint != made_by:
+            require_encoder(self.folder, self.manifest.encoder)
             catalogue = next(iter(self.manifest.catalogues), "./catalog")
             raise GalleryMismatchError(
                 f"{self.folder} was made by {made_by}, but this encoder is {encoder.fingerprint}: "
@@ -170,6 +190,7 @@ class Gallery:
         return {
             "gallery": str(self.folder),
             "images": sum(identities.values()),
+            "imported": self.store.num_imported(),
             "identities": len(identities),
             "failed": len(self.failures()),
             "encoder": record.fingerprint,
@@ -205,14 +226,16 @@ def find_encoder_config(
 
     Raises:
         GalleryCorruptError: if the gallery's manifest is damaged.
+        NoEncoderError: if the gallery's embeddings were imported.
         WeightsError: if the head cannot be read.
     """
     folder = locate_gallery(Path(gallery) if gallery is not None else None)
     record = _known_encoder(folder, fresh=fresh)
+    known = None if record is None else require_encoder(folder, record)
     chosen = None if head is None else str(head)
     if backbone is None and chosen not in (AUTO_HEAD, NO_HEAD, None):
         backbone = read_head_manifest(Path(str(chosen))).backbone
-    if record is None or backbone not in (None, record.backbone):
+    if record is None or known is None or backbone not in (None, known[0]):
         return EncoderConfig(
             backbone=backbone or EncoderConfig.backbone,
             dtype=dtype or EncoderConfig.dtype,
@@ -220,11 +243,11 @@ def find_encoder_config(
             head=chosen or EncoderConfig.head,
         )
     if dtype is None or (dtype == "auto" and not fresh):
-        dtype = record.dtype
+        dtype = known[1]
     if chosen is None and record.head is not None:
         chosen = str(folder / record.head)
     kept = None if chosen == NO_HEAD else chosen
-    return EncoderConfig(backbone=record.backbone, dtype=dtype, device=device, head=kept)
+    return EncoderConfig(backbone=known[0], dtype=dtype, device=device, head=kept)
 
 
 def _head_option(encoder: ImageEncoder) -> str:

@@ -71,7 +71,9 @@ def stored_path(path: Path, *, home: Path) -> str:
 
 
 def display_path(stored: str, *, home: Path) -> str:
-    """Return a stored path as a person in the working directory would type it."""
+    """Return a stored path as a person in the working directory would type it; an address (``s3://``) as it is."""
+    if "://" in stored:
+        return stored
     absolute = os.path.join(home, stored)
     relative = os.path.relpath(absolute)
     return absolute if relative.startswith(os.pardir + os.sep) else relative

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nearid_search.durable_file import rename, write_file
-from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, GalleryWriteError
+from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, GalleryWriteError, NoEncoderError
 from nearid_search.sealed_json import seal, unseal
 
 FORMAT_VERSION = 1
@@ -25,17 +25,18 @@ class EncoderRecord:
     """The encoder whose embeddings a gallery holds.
 
     Attributes:
-        fingerprint: names preprocessing, backbone and head; embeddings compare only within one fingerprint.
-        backbone: text that opens the backbone again.
-        dtype: arithmetic it runs in.
+        fingerprint: names preprocessing, backbone and head; embeddings compare only within one fingerprint. Of imported
+            embeddings it is what their owner calls their maker, or "embeddings:<dim>".
+        backbone: text that opens the backbone again; None if the embeddings were imported and nothing can be opened.
+        dtype: arithmetic it runs in; None if the embeddings were imported.
         dim: width of an embedding.
         details: the backbone's full specification, for people.
         head: name of the folder of its head, beside the manifest; None for the frozen readout.
     """
 
     fingerprint: str
-    backbone: str
-    dtype: str
+    backbone: str | None
+    dtype: str | None
     dim: int
     details: dict[str, Any] = field(default_factory=dict)
     head: str | None = None
@@ -64,6 +65,25 @@ class Manifest:
     def with_catalogue(self, stored: str, identities: str | None) -> Manifest:
         """Return a copy that remembers a catalogue."""
         return replace(self, catalogues={**self.catalogues, stored: identities})
+
+
+def require_encoder(folder: Path, record: EncoderRecord) -> tuple[str, str]:
+    """Return the backbone and dtype that open a gallery's encoder.
+
+    Args:
+        folder: the gallery's folder.
+        record: what its manifest says of its encoder.
+
+    Raises:
+        NoEncoderError: if its embeddings were imported.
+    """
+    if record.backbone is None or record.dtype is None:
+        raise NoEncoderError(
+            f"{folder} holds imported embeddings ({record.fingerprint}) and no encoder, so no picture can be encoded "
+            "for it: ask with embeddings instead (nearid-search query --embeddings Q.parquet), "
+            "and index pictures into another --gallery"
+        )
+    return record.backbone, record.dtype
 
 
 def write_manifest(gallery_dir: Path, manifest: Manifest, *, name: str = MANIFEST_NAME) -> None:

@@ -11,9 +11,16 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, GalleryWriteError
+from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, GalleryWriteError, NoEncoderError
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.manifest import DRAFT_NAME, HEAD_NAME, MANIFEST_NAME, TABLES_NAME, publish_manifest
+from nearid_search.indexer.manifest import (
+    DRAFT_NAME,
+    HEAD_NAME,
+    MANIFEST_NAME,
+    TABLES_NAME,
+    publish_manifest,
+    read_manifest,
+)
 
 if TYPE_CHECKING:
     from nearid_search.image_encoder import ImageEncoder
@@ -39,6 +46,26 @@ def open_draft(folder: Path, encoder: ImageEncoder) -> Gallery:
         except (GalleryCorruptError, GalleryMismatchError):
             (folder / DRAFT_NAME).unlink()  # its tables go with the old ones when the next draft is published
     return Gallery.create(folder, encoder, manifest_name=DRAFT_NAME, tables=f"{TABLES_NAME}-{uuid.uuid4().hex[:8]}")
+
+
+def refuse_to_lose_imports(folder: Path) -> None:
+    """Refuse a rebuild that would drop embeddings whose pictures are not at hand.
+
+    Args:
+        folder: the gallery's folder; a gallery that is missing or damaged loses nothing more.
+
+    Raises:
+        NoEncoderError: if the gallery holds imported embeddings.
+    """
+    try:
+        imported = 0 if read_manifest(folder) is None else Gallery.open(folder).store.num_imported()
+    except GalleryCorruptError:
+        return  # a rebuild is the remedy for exactly this
+    if imported:
+        raise NoEncoderError(
+            f"{folder} holds {imported} imported embeddings, which no rebuild can make again: make the new gallery in "
+            "another --gallery, and keep them with: nearid-search gallery export"
+        )
 
 
 def publish_draft(draft: Gallery) -> None:

@@ -1,6 +1,7 @@
 """Make the images table follow the ledger: what moved, was relabelled or is gone.
 
-Said once and declaratively (an image stays while a file has its content), so it also mends what a crash left half done.
+Said once and declaratively (an image stays while a file has its content, an imported embedding always), so it also
+mends what a crash left half done.
 """
 
 from __future__ import annotations
@@ -46,12 +47,14 @@ def reconcile_images(store: GalleryStore, survey: Survey, files: Iterable[FileRe
     columns = ["key", "path", "identity", *metadata]
     relabelled: list[dict[str, Any]] = []
     removed = []
-    table = store.image_table(columns)
-    for values in zip(*(table.column(name).to_pylist() for name in columns), strict=True):
+    table = store.image_table([*columns, "width"])
+    imported = table.column("width").is_null().to_pylist()
+    for is_imported, *values in zip(imported, *(table.column(name).to_pylist() for name in columns), strict=True):
         row = dict(zip(columns, values, strict=True))
         paths = paths_of.get(row["key"])
         if not paths:
-            removed.append(row["key"])
+            if not is_imported:
+                removed.append(row["key"])
         elif (wanted := _wanted(row, paths, survey, metadata)) != row:
             relabelled.append(wanted)
     store.relabel(relabelled)

@@ -8,54 +8,27 @@ key already there. Neither table is ever written without the gallery's writer lo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.errors import CatalogueError, FilterError, GalleryCorruptError
+from nearid_search.indexer.rows import FileRecord, ImageRow
 from nearid_search.indexer.schema import files_schema, images_schema, typed_column
+from nearid_search.indexer.sql import any_of, chunks, first_sentence
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+__all__ = ["FileRecord", "GalleryStore", "ImageRow"]
+
 _DELETE_CHUNK = 2_000
 # Data files; each written batch makes one. Reading 160 takes about as long as one, and merging rewrites them all.
 _COMPACT_ABOVE = 128
-
-
-class FileRecord(NamedTuple):
-    """What the ledger knows of a file.
-
-    Attributes:
-        path: stored path (see ``location.stored_path``).
-        size: bytes when last read.
-        mtime_ns: time of last modification when last read, nanoseconds.
-        key: SHA-256 of the last content that could be read; None if none ever could.
-        error: why the present content cannot be read; None if it can.
-    """
-
-    path: str
-    size: int
-    mtime_ns: int
-    key: str | None
-    error: str | None
-
-
-class ImageRow(NamedTuple):
-    """One image to add; ``metadata`` holds the further columns by name."""
-
-    key: str
-    path: str
-    identity: str
-    embedding: NDArray[np.float32]
-    width: int
-    height: int
-    thumbnail: bytes
-    metadata: dict[str, Any]
 
 
 class GalleryStore:
@@ -85,12 +58,21 @@ class GalleryStore:
         Args:
             tables_dir: folder for the tables.
             dim: width of an embedding.
+
+        Raises:
+            GalleryCorruptError: if those that are there have other columns, as after a crash before the manifest.
         """
         import lancedb
 
         database = lancedb.connect(str(tables_dir))
         for name, schema in (("images", images_schema(dim)), ("files", files_schema())):
-            database.create_table(name, schema=schema, exist_ok=True)
+            try:
+                database.create_table(name, schema=schema, exist_ok=True)
+            except ValueError as error:
+                raise GalleryCorruptError(
+                    f"{tables_dir} holds tables of another width, which no manifest describes: remove that folder and "
+                    "give the command again"
+                ) from error
         return cls(tables_dir)
 
     @property
@@ -104,9 +86,22 @@ class GalleryStore:
         own = set(images_schema(1).names)
         return tuple(field for field in self._images.schema if field.name not in own)
 
-    def num_images(self) -> int:
-        """Count the images."""
-        return int(self._images.count_rows())
+    def num_images(self, where: str | None = None) -> int:
+        """Count the images, or those a filter accepts.
+
+        Raises:
+            FilterError: if the condition is malformed or names an unknown column.
+        """
+        try:
+            return int(self._images.count_rows(where))
+        except (ValueError, RuntimeError, OSError) as error:
+            if where is None:
+                raise
+            raise self._filter_error(where, error) from error
+
+    def num_imported(self) -> int:
+        """Count the rows that came as embeddings: the ones that have no picture, so no width."""
+        return int(self._images.count_rows("width IS NULL"))
 
     def ledger(self) -> Iterator[FileRecord]:
         """Yield what is known of every file, in no particular order."""
@@ -159,14 +154,30 @@ class GalleryStore:
         try:
             return list(self._images.search().where(where).select(["key"]).to_arrow().column("key").to_pylist())
         except (ValueError, RuntimeError, OSError) as error:
-            columns = ", ".join(name for name in self._images.schema.names if name not in ("embedding", "thumbnail"))
-            raise FilterError(f"cannot filter by {where!r}: {_first_sentence(error)} Columns: {columns}") from error
+            raise self._filter_error(where, error) from error
+
+    def _filter_error(self, where: str, error: Exception) -> FilterError:
+        columns = ", ".join(name for name in self._images.schema.names if name not in ("embedding", "thumbnail"))
+        return FilterError(f"cannot filter by {where!r}: {first_sentence(error)} Columns: {columns}")
+
+    def scan(self, columns: Sequence[str], *, where: str | None = None, batch_rows: int) -> Iterator[pa.RecordBatch]:
+        """Yield the named columns of every image, or of those a filter accepts, in bounded memory and table order.
+
+        Raises:
+            GalleryCorruptError: if the tables cannot be read; ``num_images`` has said before whether the filter can be.
+        """
+        found = self._images.search().select(list(columns))
+        try:
+            yield from (found if where is None else found.where(where)).to_batches(batch_rows)
+        except (ValueError, RuntimeError, OSError) as error:
+            raise GalleryCorruptError(f"the images table cannot be read: {first_sentence(error)}") from error
 
     def thumbnails(self, keys: Iterable[str]) -> dict[str, bytes]:
-        """Return the stored JPEG thumbnail of each of a few images, by key."""
-        condition = _any_of("key", sorted(set(keys)))
+        """Return the stored JPEG thumbnail of each of a few images, by key; imported ones have none."""
+        condition = any_of("key", sorted(set(keys)))
         table = self._images.search().where(condition).select(["key", "thumbnail"]).to_arrow()
-        return dict(zip(table.column("key").to_pylist(), table.column("thumbnail").to_pylist(), strict=True))
+        pairs = zip(table.column("key").to_pylist(), table.column("thumbnail").to_pylist(), strict=True)
+        return {key: jpeg for key, jpeg in pairs if jpeg is not None}
 
     def ensure_metadata(self, fields: Sequence[pa.Field]) -> None:
         """Add the metadata columns that are still missing.
@@ -215,6 +226,18 @@ class GalleryStore:
         ]
         self._images.add(pa.record_batch(arrays, schema=schema))
 
+    def add_embeddings(self, columns: Mapping[str, pa.Array]) -> None:
+        """Append rows whose keys are not in the table, given as columns; those left out are null.
+
+        Args:
+            columns: arrays of one length by name, each of its column's type; ``key`` is among them.
+        """
+        import pyarrow as pa
+
+        schema, count = self._images.schema, len(columns["key"])
+        arrays = [columns[f.name] if f.name in columns else pa.nulls(count, f.type) for f in schema]
+        self._images.add(pa.record_batch(arrays, schema=schema))
+
     def relabel(self, rows: Sequence[dict[str, Any]]) -> None:
         """Change path, identity or metadata of images that are already there.
 
@@ -236,8 +259,8 @@ class GalleryStore:
 
     def remove_images(self, keys: Sequence[str]) -> None:
         """Delete images by key."""
-        for chunk in _chunks(keys, _DELETE_CHUNK):
-            self._images.delete(_any_of("key", chunk))
+        for chunk in chunks(keys, _DELETE_CHUNK):
+            self._images.delete(any_of("key", chunk))
 
     def record_files(self, records: Sequence[FileRecord], *, known: Iterable[str]) -> None:
         """Write ledger rows, replacing those of the paths in ``known``."""
@@ -259,8 +282,8 @@ class GalleryStore:
 
     def forget_files(self, paths: Sequence[str]) -> None:
         """Delete ledger rows by stored path."""
-        for chunk in _chunks(paths, _DELETE_CHUNK):
-            self._files.delete(_any_of("path", chunk))
+        for chunk in chunks(paths, _DELETE_CHUNK):
+            self._files.delete(any_of("path", chunk))
 
     def compact(self) -> None:
         """Merge small data files when many batches have been written; answers do not change."""
@@ -271,17 +294,3 @@ class GalleryStore:
 
 
 _FROM_ROW = ("key", "path", "identity", "width", "height", "thumbnail")
-
-
-def _any_of(column: str, values: Sequence[str]) -> str:
-    quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
-    return f"{column} IN ({quoted})" if quoted else "false"
-
-
-def _chunks(values: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    return (values[start : start + size] for start in range(0, len(values), size))
-
-
-def _first_sentence(error: Exception) -> str:
-    text = str(error).splitlines()[0].removeprefix("Invalid input, ")
-    return text.split(" Valid fields", 1)[0].rstrip(".") + "."

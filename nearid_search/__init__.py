@@ -13,17 +13,28 @@ if TYPE_CHECKING:
     from nearid_search.engine import SearchEngine
     from nearid_search.errors import NearIDError
     from nearid_search.indexer.build import index_catalogue
+    from nearid_search.indexer.embedding_export import export_embeddings
+    from nearid_search.indexer.embedding_import import import_embeddings
     from nearid_search.indexer.gallery import Gallery
-    from nearid_search.records import IdentityMatch, IndexReport, MatchedImage, QueryAnswer
+    from nearid_search.records import (
+        ExportReport,
+        IdentityMatch,
+        ImportReport,
+        IndexReport,
+        MatchedImage,
+        QueryAnswer,
+    )
     from nearid_search.trainer.config import TrainConfig
     from nearid_search.trainer.recipe import TrainReport, train
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ExportReport": "nearid_search.records",
     "Gallery": "nearid_search.indexer.gallery",
     "IdentityEncoder": "nearid_search.encoder",
     "IdentityMatch": "nearid_search.records",
+    "ImportReport": "nearid_search.records",
     "IndexReport": "nearid_search.records",
     "MatchedImage": "nearid_search.records",
     "NearIDError": "nearid_search.errors",
@@ -31,14 +42,18 @@ _HOMES = {
     "SearchEngine": "nearid_search.engine",
     "TrainConfig": "nearid_search.trainer.config",
     "TrainReport": "nearid_search.trainer.recipe",
+    "export_embeddings": "nearid_search.indexer.embedding_export",
+    "import_embeddings": "nearid_search.indexer.embedding_import",
     "index_catalogue": "nearid_search.indexer.build",
     "train": "nearid_search.trainer.recipe",
 }
 
 __all__ = [
+    "ExportReport",
     "Gallery",
     "IdentityEncoder",
     "IdentityMatch",
+    "ImportReport",
     "IndexReport",
     "MatchedImage",
     "NearIDError",
@@ -46,6 +61,8 @@ __all__ = [
     "SearchEngine",
     "TrainConfig",
     "TrainReport",
+    "export_embeddings",
+    "import_embeddings",
     "index_catalogue",
     "train",
 ]

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from nearid_search.config import QueryConfig
-from nearid_search.errors import ConfigError, UnreadableImageError
+from nearid_search.errors import ConfigError, NoEncoderError, UnreadableImageError
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.backend import make_backend
+from nearid_search.indexer.embedding_queries import read_queries
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.location import display_path
-from nearid_search.ranking import RankedIdentity, rank_identities
+from nearid_search.indexer.manifest import require_encoder
+from nearid_search.ranking import RankedIdentity, rank_identities_of_many
 from nearid_search.records import Failure, IdentityMatch, MatchedImage, QueryAnswer
 from nearid_search.similarity import Embeddings, Rows
 from nearid_search.verdict import provisional_verdict
 
 _VIEWS_SHOWN = 4
+_QUERIES_AT_ONCE = 1_024  # enough for the matrix product to be fast; changes memory and speed, never an answer
 
 
 class SearchEngine:
@@ -26,22 +29,24 @@ class SearchEngine:
 
     Args:
         gallery: the gallery; it is read as it is now.
-        encoder: what encodes the queries.
+        encoder: what encodes the queries; None if only embeddings will be asked about.
         backend: "auto", "exact" or "faiss-flat".
 
     Raises:
         ConfigError: if the backend is unknown.
         GalleryMismatchError: if another encoder made the gallery.
         MissingExtraError: if the backend is not installed.
+        NoEncoderError: if another encoder made the gallery's embeddings, which were imported.
     """
 
-    def __init__(self, gallery: Gallery, encoder: ImageEncoder, *, backend: str = QueryConfig.backend) -> None:
-        gallery.check_encoder(encoder)
+    def __init__(self, gallery: Gallery, encoder: ImageEncoder | None, *, backend: str = QueryConfig.backend) -> None:
+        if encoder is not None:
+            gallery.check_encoder(encoder)
         self.gallery = gallery
-        self.encoder = encoder
+        self._encoder = encoder
         table = gallery.store.image_table(["path", "identity"])
         self._keys: list[str] = table.column("key").to_pylist()
-        self._paths: list[str] = table.column("path").to_pylist()
+        self._paths: list[str | None] = table.column("path").to_pylist()
         names, codes = np.unique(np.asarray(table.column("identity").to_pylist(), dtype=object), return_inverse=True)
         self._names: list[str] = names.tolist()
         self._codes = codes.astype(np.int64)
@@ -49,7 +54,12 @@ class SearchEngine:
 
     @classmethod
     def open(
-        cls, gallery: str | Path | None = None, *, device: str = "auto", backend: str = QueryConfig.backend
+        cls,
+        gallery: str | Path | None = None,
+        *,
+        device: str = "auto",
+        backend: str = QueryConfig.backend,
+        encode: bool = True,
     ) -> SearchEngine:
         """Open a gallery and the encoder that made it.
 
@@ -57,13 +67,27 @@ class SearchEngine:
             gallery: its folder; by default ``NEARID_GALLERY`` or the nearest ``.nearid``.
             device: "auto", "cpu", "cuda" or "cuda:N".
             backend: "auto", "exact" or "faiss-flat".
+            encode: False if only embeddings will be asked about, so that no encoder is opened.
 
         Raises:
             GalleryError: if the gallery is missing, damaged or of another format.
+            NoEncoderError: if ``encode`` and the gallery's embeddings were imported.
             WeightsError: if the encoder's weights are missing.
         """
         opened = Gallery.open(gallery)
-        return cls(opened, opened.open_encoder(device=device), backend=backend)
+        return cls(opened, opened.open_encoder(device=device) if encode else None, backend=backend)
+
+    @property
+    def encoder(self) -> ImageEncoder:
+        """What encodes the queries.
+
+        Raises:
+            NoEncoderError: if the engine was opened without one.
+        """
+        if self._encoder is None:
+            require_encoder(self.gallery.folder, self.gallery.manifest.encoder)
+            raise NoEncoderError("this engine was opened for embeddings only: open it with encode=True for pictures")
+        return self._encoder
 
     def query(self, image: str | Path, *, k: int = QueryConfig.k, where: str | None = None) -> QueryAnswer:
         """Say which identity an image shows.
@@ -76,6 +100,7 @@ class SearchEngine:
         Raises:
             ConfigError: if ``k`` is below 1.
             FilterError: if ``where`` cannot be evaluated.
+            NoEncoderError: if the engine has no encoder.
             UnreadableImageError: if the picture cannot be read.
         """
         embedding = self.encoder.encode([image])
@@ -89,15 +114,43 @@ class SearchEngine:
         Raises:
             ConfigError: if ``k`` is below 1.
             FilterError: if ``where`` cannot be evaluated.
+            NoEncoderError: if the engine has no encoder.
         """
+        encoder = self.encoder
         allowed = self._allowed(where)
         for image in images:
             try:
-                embedding = self.encoder.encode([image])
+                embedding = encoder.encode([image])
             except UnreadableImageError as error:
                 yield Failure(str(image), error.reason)
             else:
                 yield self.answer(embedding, label=str(image), k=k, allowed=allowed)
+
+    def query_embeddings(
+        self, source: str | Path, *, k: int = QueryConfig.k, where: str | None = None
+    ) -> Iterator[QueryAnswer | Failure]:
+        """Answer every row of a Parquet file, a block at a time; a row that cannot be used yields a ``Failure``.
+
+        Args:
+            source: the file: ``embedding``, lists of floats of one width; optional ``path``, which labels the answer. A
+                row without one is labelled by its number, counted from 0.
+            k: identities to list, at least 1.
+            where: SQL condition on the gallery's columns; only images it accepts are searched.
+
+        Yields:
+            One answer or failure a row, in order.
+
+        Raises:
+            ConfigError: if ``k`` is below 1.
+            EmbeddingsError: if the file cannot be read.
+            FilterError: if ``where`` cannot be evaluated.
+            GalleryMismatchError: if the file's embeddings have another width than the gallery's or name another maker.
+        """
+        allowed = self._allowed(where)
+        for block in read_queries(Path(source), self.gallery, block_rows=_QUERIES_AT_ONCE):
+            answers = iter(self.answer_many(block.embeddings, labels=block.labels, k=k, allowed=allowed))
+            for label, fault in block.rows:
+                yield next(answers) if fault is None else Failure(label, fault)
 
     def answer(
         self, embedding: Embeddings, *, label: str, k: int = QueryConfig.k, allowed: Rows | None = None
@@ -114,9 +167,32 @@ class SearchEngine:
             ConfigError: if ``k`` is below 1.
             ShapeError: if the embedding has another width.
         """
+        (answer,) = self.answer_many(embedding, labels=[label], k=k, allowed=allowed)
+        return answer
+
+    def answer_many(
+        self, embeddings: Embeddings, *, labels: Sequence[str], k: int = QueryConfig.k, allowed: Rows | None = None
+    ) -> list[QueryAnswer]:
+        """Answer a block of embeddings searched together; each answer is the one that ``answer`` gives it alone.
+
+        Args:
+            embeddings: (Q, D) float32 unit rows of this gallery's encoder; Q may be 0. Scores of all of them with some
+                thousand gallery rows are in memory at once.
+            labels: what to call each query in its answer, Q of them.
+            k: identities to list, at least 1.
+            allowed: (A,) sorted gallery rows to search among; None means all.
+
+        Raises:
+            ConfigError: if ``k`` is below 1.
+            ShapeError: if the embeddings have another width.
+            ValueError: if there are more or fewer labels than embeddings.
+        """
         if k < 1:
             raise ConfigError(f"k must be at least 1, got {k}")
-        ranked = rank_identities(self._backend, embedding, self._codes, k=k, allowed=allowed)
+        ranked = rank_identities_of_many(self._backend, embeddings, self._codes, k=k, allowed=allowed)
+        return [self._answer(label, found, k) for label, found in zip(labels, ranked, strict=True)]
+
+    def _answer(self, label: str, ranked: list[RankedIdentity], k: int) -> QueryAnswer:
         margin = float(ranked[0].scores[0] - ranked[1].scores[0]) if len(ranked) > 1 else None
         matches = tuple(self._match(place, identity) for place, identity in enumerate(ranked[:k], start=1))
         verdict = provisional_verdict(matches[0].score if matches else None, margin)
@@ -132,10 +208,16 @@ class SearchEngine:
 
     def _match(self, rank: int, identity: RankedIdentity) -> IdentityMatch:
         images = tuple(
-            MatchedImage(display_path(self._paths[row], home=self.gallery.home), float(score), self._keys[row])
+            MatchedImage(self._shown_path(row), float(score), self._keys[row])
             for row, score in zip(identity.rows[:_VIEWS_SHOWN], identity.scores[:_VIEWS_SHOWN], strict=True)
         )
         return IdentityMatch(rank, self._names[identity.code], images[0].score, len(identity.rows), images)
+
+    def _shown_path(self, row: int) -> str | None:
+        path = self._paths[row]
+        # What an imported path counts from is known to its owner alone.
+        imported = self.gallery.manifest.encoder.backbone is None
+        return path if path is None or imported else display_path(path, home=self.gallery.home)
 
     def _allowed(self, where: str | None) -> Rows | None:
         if where is None:

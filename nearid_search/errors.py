@@ -6,6 +6,7 @@
     ├─ ConfigError(ValueError)             unknown key or value out of range
     ├─ DatasetError(ValueError)            the training set cannot be read, or must not be trained on
     ├─ DeviceUnavailableError(RuntimeError)
+    ├─ EmbeddingsError(ValueError)         a file of embeddings cannot be read, or a row of it cannot be used
     ├─ FeatureStoreError                   cached features of another backbone, damaged or no space
     ├─ FilterError(ValueError)             a --where expression the gallery cannot evaluate
     ├─ GalleryError
@@ -13,7 +14,8 @@
     │  ├─ GalleryLockedError               another process is writing
     │  ├─ GalleryMismatchError             made by another encoder or format
     │  ├─ GalleryNotFoundError(FileNotFoundError)
-    │  └─ GalleryWriteError(OSError)       no permission, no space
+    │  ├─ GalleryWriteError(OSError)       no permission, no space
+    │  └─ NoEncoderError                   imported embeddings: nothing here can encode a picture
     ├─ MissingExtraError(ImportError)      carries .extra; prints the pip line
     ├─ ShapeError(ValueError)
     ├─ TrainingError                       the loss is no number, nothing to train on, or a checkpoint does not fit
@@ -49,6 +51,10 @@ class DeviceUnavailableError(NearIDError, RuntimeError):
     """The device asked for is not present."""
 
 
+class EmbeddingsError(NearIDError, ValueError):
+    """A file of embeddings cannot be read, or one of its rows cannot be used."""
+
+
 class FeatureStoreError(NearIDError):
     """Cached features were made by something else, are damaged, or cannot be written."""
 
@@ -79,6 +85,10 @@ class GalleryNotFoundError(GalleryError, FileNotFoundError):
 
 class GalleryWriteError(GalleryError, OSError):
     """The gallery cannot be written."""
+
+
+class NoEncoderError(GalleryError):
+    """The gallery holds imported embeddings, and no encoder that could make more of them."""
 
 
 class MissingExtraError(NearIDError, ImportError):

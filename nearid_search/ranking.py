@@ -36,7 +36,7 @@ class RankedIdentity(NamedTuple):
 def rank_identities(
     backend: VectorBackend, query: Embeddings, codes: NDArray[np.int64], *, k: int, allowed: Rows | None = None
 ) -> list[RankedIdentity]:
-    """Rank identities by their best view.
+    """Rank identities by their best view, for one query; see ``rank_identities_of_many``.
 
     Args:
         backend: what to search with.
@@ -52,19 +52,45 @@ def rank_identities(
     Raises:
         ValueError: if ``k`` is below 1.
     """
+    (ranked,) = rank_identities_of_many(backend, query, codes, k=k, allowed=allowed)
+    return ranked
+
+
+def rank_identities_of_many(
+    backend: VectorBackend, queries: Embeddings, codes: NDArray[np.int64], *, k: int, allowed: Rows | None = None
+) -> list[list[RankedIdentity]]:
+    """Rank identities by their best view, for a block of queries searched together.
+
+    A query's answer does not depend on the others: the backend's scores and ties are exact in any company.
+
+    Args:
+        backend: what to search with.
+        queries: (Q, D) float32 unit rows; Q may be 0.
+        codes: (G,) identity number of every gallery row.
+        k: identities wanted, at least 1.
+        allowed: (A,) sorted rows to search among; None means all.
+
+    Returns:
+        For each query up to k + 1 identities, as ``rank_identities`` returns them.
+
+    Raises:
+        ValueError: if ``k`` is below 1.
+    """
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
+    answers: list[list[RankedIdentity]] = [[] for _ in queries]
     searched = backend.num_rows if allowed is None else len(allowed)
-    if searched == 0:
-        return []
+    pending = np.arange(len(queries) if searched else 0)
     fetch = min(searched, max(_FIRST_FETCH, 4 * (k + 1)))
-    while True:
-        scores, rows = backend.search(query, k=fetch, allowed=allowed)
-        ranked = group_hits(scores[0], rows[0], codes[rows[0]], k=k + 1)
+    while len(pending):
+        block = queries if len(pending) == len(queries) else queries[pending]
+        scores, rows = backend.search(block, k=fetch, allowed=allowed)
+        for place, number in enumerate(pending):
+            answers[number] = group_hits(scores[place], rows[place], codes[rows[place]], k=k + 1)
         # Hits may still be missing while the last identity wanted is not followed by another one.
-        if fetch == searched or len(ranked) > k:
-            return ranked
+        pending = pending[[fetch < searched and len(answers[number]) <= k for number in pending]]
         fetch = min(searched, 4 * fetch)
+    return answers
 
 
 def group_hits(scores: NDArray[np.float32], rows: Rows, codes: NDArray[np.int64], *, k: int) -> list[RankedIdentity]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 Verdict = Literal["match", "ambiguous", "unknown"]
@@ -13,12 +13,13 @@ class MatchedImage:
     """One gallery image that speaks for an identity.
 
     Attributes:
-        path: the picture's path as the gallery knows it: relative to the folder that holds the gallery, or absolute.
+        path: the picture's path, as one would type it in the working directory; of an imported embedding the path it
+            came with, None if it came without.
         score: cosine similarity with the query in [-1, 1]; higher is more alike.
-        key: SHA-256 of the picture's bytes, in hex.
+        key: SHA-256 of the picture's bytes, or of the embedding with its identity and path, in hex.
     """
 
-    path: str
+    path: str | None
     score: float
     key: str
 
@@ -148,3 +149,61 @@ class IndexReport:
             "images_per_second": round(self.images_per_second, 2),
             "failures": [{"path": failure.path, "error": failure.error} for failure in self.failures],
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportReport:
+    """What importing a file of embeddings did.
+
+    Attributes:
+        gallery: folder of the gallery.
+        source: the file.
+        encoder: fingerprint of what made the gallery's embeddings.
+        dim: width of an embedding.
+        added: rows new in the gallery.
+        unchanged: rows that were in the gallery already.
+        duplicates: rows that stand in the file more than once; one stands for all of them.
+        images: rows in the gallery now.
+        identities: identities in the gallery now.
+        seconds: wall-clock time.
+    """
+
+    gallery: str
+    source: str
+    encoder: str
+    dim: int
+    added: int
+    unchanged: int
+    duplicates: int
+    images: int
+    identities: int
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report with the stable keys of ``gallery import --json``."""
+        return {**asdict(self), "seconds": round(self.seconds, 3)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportReport:
+    """What exporting a gallery's embeddings did.
+
+    Attributes:
+        gallery: folder of the gallery.
+        file: the file written.
+        encoder: fingerprint of what made the embeddings.
+        dim: width of an embedding.
+        exported: rows written.
+        seconds: wall-clock time.
+    """
+
+    gallery: str
+    file: str
+    encoder: str
+    dim: int
+    exported: int
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report with the stable keys of ``gallery export --json``."""
+        return {**asdict(self), "seconds": round(self.seconds, 3)}

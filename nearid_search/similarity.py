@@ -16,6 +16,9 @@ from nearid_search.errors import ShapeError
 Embeddings = NDArray[np.float32]
 Rows = NDArray[np.int64]
 
+# A little more than 2**-24, because the norm itself is rounded.
+_HALF_STEP = float(np.finfo(np.float32).eps) / 2 * (1 + 1e-6)
+
 
 def check_embeddings(
     embeddings: NDArray[np.float32], *, dim: int | None = None, name: str = "embeddings"
@@ -47,7 +50,8 @@ def check_embeddings(
 def unit_rows(vectors: NDArray[np.floating]) -> Embeddings:
     """Scale every row to length 1.
 
-    Each row is divided by its own float64 norm, so the result does not depend on the other rows.
+    Each row is divided by its own float64 norm, so the result does not depend on the other rows. A row that is what
+    this returns stays as it is, to the last bit: scaling twice changes nothing.
 
     Args:
         vectors: (N, D) floating point; N may be 0.
@@ -71,6 +75,13 @@ def unit_rows(vectors: NDArray[np.floating]) -> Embeddings:
         row = int(np.argmin(usable))
         raise ShapeError(f"vectors must have a direction: row {row} has norm {norms[row]}")
     unit: Embeddings = (wide / norms[:, None]).astype(np.float32)
+    # Rounding to float32 moves each component, and so the norm, by half a float32 step at most; dividing by such a norm
+    # again could move a component to its neighbour.
+    scaled = np.abs(norms - 1) <= _HALF_STEP
+    if scaled.any():
+        narrow = vectors[scaled].astype(np.float32)
+        kept = (narrow == vectors[scaled]).all(axis=1)
+        unit[np.flatnonzero(scaled)[kept]] = narrow[kept]
     return unit
 
 
@@ -195,15 +206,19 @@ def _nominate(
     slack = rounding_slack(gallery.shape[1])
     scores = [np.empty(0, np.float32)] * len(queries)
     rows = [np.empty(0, np.int64)] * len(queries)
+    floors = np.empty(len(queries), np.float32)
     for start in range(0, len(searched), chunk_rows):
         chunk = searched[start : start + chunk_rows]
         block = gallery[start : start + chunk_rows] if whole else gallery[chunk]
         block_scores = queries @ block.T
         for number in range(len(queries)):
-            merged = np.concatenate([scores[number], block_scores[number]])
-            merged_rows = np.concatenate([rows[number], chunk])
-            if len(merged) > k:
-                keep = merged >= np.partition(merged, -k)[-k] - slack
+            # Once k rows are known, those of this block that cannot reach the k-th are not looked at again.
+            near = slice(None) if len(rows[number]) < k else block_scores[number] >= floors[number]
+            merged = np.concatenate([scores[number], block_scores[number][near]])
+            merged_rows = np.concatenate([rows[number], chunk[near]])
+            if len(merged) >= k:
+                floors[number] = np.partition(merged, -k)[-k] - slack
+                keep = merged >= floors[number]
                 merged, merged_rows = merged[keep], merged_rows[keep]
             scores[number], rows[number] = merged, merged_rows
     return rows

@@ -15,15 +15,17 @@ from nearid_search.records import QueryAnswer
 _THUMBNAIL_SIDE = 256
 
 
-def write_strip(path: Path, answers: Sequence[QueryAnswer], gallery: Gallery) -> None:
+def write_strip(path: Path, answers: Sequence[QueryAnswer], gallery: Gallery, *, pictures: bool = True) -> None:
     """Write the picture strip of some answers.
 
-    Pictures of the gallery are its stored thumbnails, so the strip works where the catalogue is not mounted.
+    Pictures of the gallery are its stored thumbnails, so the strip works where the catalogue is not mounted. An
+    imported embedding has none; the page says so in its place.
 
     Args:
         path: the HTML file; its folder must exist.
         answers: what was answered, in the order to show.
         gallery: the gallery that answered.
+        pictures: whether the queries are pictures; else only their labels are shown.
 
     Raises:
         ConfigError: if the file cannot be written.
@@ -33,7 +35,7 @@ def write_strip(path: Path, answers: Sequence[QueryAnswer], gallery: Gallery) ->
 
     keys = {image.key for answer in answers for match in answer.matches for image in match.images}
     thumbnails = {key: _data_uri(jpeg) for key, jpeg in gallery.store.thumbnails(keys).items()}
-    queries = [_data_uri(_query_thumbnail(Path(answer.query))) for answer in answers]
+    queries = [_data_uri(_query_thumbnail(Path(answer.query))) if pictures else None for answer in answers]
     template = (files("nearid_search") / "strip.html").read_text(encoding="utf-8")
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     page = environment.from_string(template).render(

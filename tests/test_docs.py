@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from embedding_files import directions, write_embeddings
 from nearid_checkpoints import NUM_HEADS, write_checkpoint
 from rating_folders import write_ratings, write_samples
 from training_sets import two_views, write_folder
@@ -57,6 +58,11 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_ratings(tmp_path / "ratings")
     write_samples(tmp_path / "samples")
     write_checkpoint(tmp_path / "model.safetensors")
+    bins = ["A3", "B1"]
+    write_embeddings(
+        tmp_path / "embeddings.parquet", directions(1, 2), ["cup", "jug"], path=["1.jpg", "2.jpg"], bin=bins
+    )
+    write_embeddings(tmp_path / "queries.parquet", directions(2, 3), None)
     (tmp_path / "config.json").write_text(json.dumps({"num_attention_heads": NUM_HEADS}))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NEARID_GALLERY", raising=False)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nearid_search.durable_file import write_file, write_files
+from nearid_search.durable_file import replacing, write_file, write_files
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -23,3 +23,29 @@ def test_none_of_several_files_takes_its_name_before_all_are_written(tmp_path: P
         write_files({first: b"new", blocked: b"new"})
     assert first.read_bytes() == b"old"
     assert not blocked.exists()
+
+
+def test_a_file_written_in_pieces_takes_its_name_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+    with replacing(path) as file:
+        file.write(b"new ")
+        assert path.read_bytes() == b"old"
+        file.write(b"content")
+    assert path.read_bytes() == b"new content"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_an_error_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+
+    def fail() -> None:
+        with replacing(path) as file:
+            file.write(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.bin"]

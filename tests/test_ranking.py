@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nearid_search.indexer.backend import make_backend
-from nearid_search.ranking import RankedIdentity, group_hits, rank_identities
+from nearid_search.ranking import RankedIdentity, group_hits, rank_identities, rank_identities_of_many
 from nearid_search.similarity import Embeddings, unit_rows
 
 Plain = list[tuple[int, list[int], list[float]]]
@@ -126,3 +126,26 @@ def test_k_below_one_is_refused() -> None:
     query = random_rows(np.random.default_rng(4), 1)
     with pytest.raises(ValueError, match="k must be at least 1, got 0"):
         rank_identities(make_backend("exact", query), query, np.zeros(1, np.int64), k=0)
+
+
+@pytest.mark.parametrize("backend", ["exact", "faiss-flat"])
+@pytest.mark.parametrize("k", [1, 4, 50], ids=lambda k: f"k={k}")
+def test_a_block_of_queries_is_answered_as_each_alone(backend: str, k: int) -> None:
+    """Some queries need more hits than others: those beside hundreds of views of one identity."""
+    rng = np.random.default_rng(k)
+    crowd = random_rows(rng, 1)
+    gallery = np.concatenate([unit_rows(crowd + 0.01 * rng.normal(size=(300, 8))), random_rows(rng, 100)])
+    codes = np.concatenate([np.zeros(300, np.int64), 1 + np.arange(100) // 3])
+    queries = np.concatenate([random_rows(rng, 5), crowd, random_rows(rng, 5), gallery[:2]])
+    searcher = make_backend(backend, gallery)
+    for allowed in (None, np.arange(0, 400, 7), np.arange(3), np.empty(0, np.int64)):
+        together = rank_identities_of_many(searcher, queries, codes, k=k, allowed=allowed)
+        alone = [
+            rank_identities(searcher, queries[n : n + 1], codes, k=k, allowed=allowed) for n in range(len(queries))
+        ]
+        assert [plain(ranked) for ranked in together] == [plain(ranked) for ranked in alone]
+
+
+def test_no_queries_have_no_answers() -> None:
+    gallery = random_rows(np.random.default_rng(5), 3)
+    assert rank_identities_of_many(make_backend("exact", gallery), gallery[:0], np.zeros(3, np.int64), k=2) == []

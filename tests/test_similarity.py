@@ -172,3 +172,18 @@ def test_scores_of_rows_are_those_of_pairs(chunk_rows: int) -> None:
     np.testing.assert_array_equal(row_scores(left, right, chunk_rows=chunk_rows), expected)
     with pytest.raises(ShapeError, match=r"must both be \(N, D\)"):
         row_scores(left, right[:3])
+
+
+@given(seed=seeds, dim=st.integers(1, 40), scale=st.floats(-30, 30))
+def test_scaling_twice_changes_no_bit(seed: int, dim: int, scale: float) -> None:
+    vectors = np.random.default_rng(seed).normal(size=(20, dim)) * 10.0**scale
+    once = unit_rows(vectors)
+    assert unit_rows(once).tobytes() == once.tobytes()
+    assert unit_rows(once.astype(np.float64)).tobytes() == once.tobytes()
+
+
+def test_a_row_that_is_almost_unit_is_scaled() -> None:
+    once = random_rows(3, 50)
+    longer = (once.astype(np.float64) * (1 + 3e-7)).astype(np.float32)
+    assert unit_rows(longer).tobytes() != longer.tobytes()
+    assert np.abs(unit_rows(longer) - once).max() < 1e-7

@@ -1,14 +1,15 @@
-"""``nearid-search gallery``: look at a gallery."""
+"""``nearid-search gallery``: look at a gallery, and bring embeddings in and out."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from nearid_search.cli.options import GalleryOption, JsonOption
+from nearid_search.cli.options import GalleryOption, JsonOption, require_new_file
 
-app = typer.Typer(help="Look at a gallery.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Look at a gallery; bring embeddings in and out.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command()
@@ -38,3 +39,52 @@ def list_identities(gallery: GalleryOption = None, json: JsonOption = False) -> 
     from nearid_search.indexer.gallery import Gallery
 
     render.print_identities(Gallery.open(gallery).identities(), json=json)
+
+
+@app.command("import")
+def import_embeddings(
+    embeddings: Annotated[
+        Path, typer.Argument(help="Parquet file: identity, embedding; optional path, key and any metadata.")
+    ],
+    gallery: GalleryOption = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="What made the embeddings: a gallery's encoder fingerprint, or any name. Default: what the file says."
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Add embeddings made elsewhere to a gallery, or make a gallery of them; it answers `query --embeddings`.
+
+    Example: nearid-search gallery import embeddings.parquet --gallery shop
+    """
+    from nearid_search.cli.embeddings_progress import EmbeddingsProgress, print_import_report
+    from nearid_search.indexer import embedding_import
+
+    with EmbeddingsProgress(quiet=json) as progress:
+        report = embedding_import.import_embeddings(
+            embeddings, gallery=gallery, encoder=encoder, on_plan=progress.show_plan, on_progress=progress.imported
+        )
+    print_import_report(report, json=json)
+
+
+@app.command("export")
+def export_embeddings(
+    out: Annotated[Path, typer.Argument(help="The Parquet file to write.")],
+    gallery: GalleryOption = None,
+    where: Annotated[str | None, typer.Option(help="SQL condition on metadata, e.g. \"bin = 'A3'\".")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Write identity, path, embedding, key and metadata of every image into a Parquet file.
+
+    Example: nearid-search gallery export exported.parquet
+    """
+    from nearid_search.cli.embeddings_progress import EmbeddingsProgress, print_export_report
+    from nearid_search.indexer import embedding_export
+
+    require_new_file(out, force=force)
+    with EmbeddingsProgress(quiet=json) as progress:
+        report = embedding_export.export_embeddings(out, gallery=gallery, where=where, on_progress=progress.exported)
+    print_export_report(report, json=json)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nearid_search.cli.options import DeviceOption, GalleryOption, JsonOption, require_new_file
 from nearid_search.config import EncoderConfig, QueryConfig
+from nearid_search.errors import EmbeddingsError, UnreadableImageError
+from nearid_search.records import Failure, QueryAnswer
+
+if TYPE_CHECKING:
+    from nearid_search.indexer.gallery import Gallery
 
 
 def query(
-    images: Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.")],
+    images: Annotated[list[Path] | None, typer.Argument(help="Pictures, or folders of pictures.")] = None,
+    embeddings: Annotated[
+        Path | None,
+        typer.Option(help="Instead of pictures a Parquet file: embedding, optional path; one answer a row."),
+    ] = None,
     k: Annotated[int, typer.Option("-k", help="Identities to list.", min=1)] = QueryConfig.k,
     where: Annotated[str | None, typer.Option(help="SQL condition on metadata, e.g. \"bin = 'A3'\".")] = None,
     gallery: GalleryOption = None,
@@ -26,30 +36,47 @@ def query(
 
     Example: nearid-search query photo.jpg -k 3
     """
-    from nearid_search.cli import render
     from nearid_search.engine import SearchEngine
-    from nearid_search.errors import UnreadableImageError
     from nearid_search.indexer.scan import list_query_images
-    from nearid_search.records import Failure, QueryAnswer
 
+    if bool(images) == (embeddings is not None):
+        problem = "give pictures or --embeddings, not both" if images else "give pictures, or --embeddings FILE"
+        raise typer.BadParameter(problem, param_hint="IMAGES")
     require_new_file(html, force=force)
-    paths = list_query_images(images)
-    engine = SearchEngine.open(gallery, device=device, backend=backend)
-    answers: list[QueryAnswer] = []
+    if embeddings is None:
+        paths = list_query_images(images or [])
+        engine = SearchEngine.open(gallery, device=device, backend=backend)
+        answers = engine.query_many(paths, k=k, where=where)
+    else:
+        engine = SearchEngine.open(gallery, backend=backend, encode=False)
+        answers = engine.query_embeddings(embeddings, k=k, where=where)
+    failures = _print_answers(answers, engine.gallery, html, pictures=embeddings is None, json=json)
+    if failures and embeddings is None:
+        raise UnreadableImageError(failures[0].path, failures[0].error)
+    if failures:
+        raise EmbeddingsError(f"{embeddings}: cannot answer {failures[0].path}: {failures[0].error}")
+
+
+def _print_answers(
+    answers: Iterator[QueryAnswer | Failure], gallery: Gallery, html: Path | None, *, pictures: bool, json: bool
+) -> list[Failure]:
+    """Print each answer as it comes; return the queries that have none, all but the first noted."""
+    from nearid_search.cli import render
+
+    shown: list[QueryAnswer] = []
     failures: list[Failure] = []
-    for answer in engine.query_many(paths, k=k, where=where):
+    for answer in answers:
         if isinstance(answer, Failure):
             failures.append(answer)
             continue
         render.print_answer(answer, json=json)
         if html is not None:
-            answers.append(answer)
+            shown.append(answer)
     if html is not None:
         from nearid_search.strip import write_strip
 
-        write_strip(html, answers, engine.gallery)
+        write_strip(html, shown, gallery, pictures=pictures)
         render.note(f"pictures: {html}")
     for failure in failures[1:]:
         render.note(f"cannot answer {failure.path}: {failure.error}")
-    if failures:
-        raise UnreadableImageError(failures[0].path, failures[0].error)
+    return failures

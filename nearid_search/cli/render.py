@@ -103,9 +103,12 @@ def print_dry_run(
     from nearid_search.indexer.gallery import Gallery
     from nearid_search.indexer.location import locate_gallery
     from nearid_search.indexer.manifest import read_manifest
+    from nearid_search.indexer.rebuild import refuse_to_lose_imports
     from nearid_search.indexer.survey import survey_catalogue
 
     folder = locate_gallery(gallery)
+    if rebuild:
+        refuse_to_lose_imports(folder)
     existing = None if rebuild or read_manifest(folder) is None else Gallery.open(folder)
     survey = survey_catalogue(catalogue, folder=folder, gallery=existing, identities=identities)
     plan = survey.plan
@@ -182,7 +185,7 @@ def print_answer(answer: QueryAnswer, *, json: bool) -> None:
             f"{match.score:.3f}",
             behind,
             str(match.support),
-            Text(match.images[0].path),
+            Text(match.images[0].path or ""),
         )
     print_whole(table)
 
@@ -219,7 +222,8 @@ def print_gallery_info(info: dict[str, Any], failures: Sequence[Failure] | None,
         return
     table = Table(show_header=False, show_edge=False)
     for name, value in info.items():
-        table.add_row(Text(name, style="dim"), Text(", ".join(value) if isinstance(value, list) else str(value)))
+        shown = ", ".join(value) if isinstance(value, list) else "none" if value is None else str(value)
+        table.add_row(Text(name, style="dim"), Text(shown))
     print_whole(table)
     if failures:
         print_whole(_failure_table(failures))

@@ -21,7 +21,7 @@ from nearid_search.config import EncoderConfig, IndexConfig, QueryConfig
 from nearid_search.indexer.lock import writer_lock
 
 COMMANDS = [["index"], ["query"], ["train"], ["models"], ["models", "import"], ["gallery", "info"], ["gallery", "list"]]
-COMMANDS += [["agreement"], ["score-pairs"]]
+COMMANDS += [["agreement"], ["score-pairs"], ["gallery", "import"], ["gallery", "export"]]
 INDEX_KEYS = {"gallery", "added", "updated", "unchanged", "removed", "failed", "images", "identities", "seconds"}
 QUERY_KEYS = {"query", "verdict", "identity", "confidence", "margin", "matches"}
 

@@ -1,0 +1,65 @@
+"""What a person sees while embeddings are imported or exported: the plan, bars, and what came of it."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from nearid_search.cli.progress import Bars
+from nearid_search.cli.render import print_json
+from nearid_search.indexer.import_plan import ImportPlan, ImportProgress
+from nearid_search.records import ExportReport, ImportReport
+
+
+class EmbeddingsProgress(Bars):
+    """The plan line and a bar for each pass over the embeddings, on stderr.
+
+    Args:
+        quiet: show neither.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        super().__init__(TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._quiet = quiet
+        stages = ("checking", "importing", "exporting")
+        self._tasks = {name: self._bar.add_task(name, total=None, visible=False) for name in stages}
+
+    def show_plan(self, plan: ImportPlan) -> None:
+        """Print what an import will do, above the bars."""
+        if not self._quiet:
+            self._bar.console.print(Text(plan.describe()), soft_wrap=True)
+
+    def imported(self, state: ImportProgress) -> None:
+        """Move the bar of an import's pass."""
+        self._advance(state.stage, state.done, state.total)
+
+    def exported(self, done: int, total: int) -> None:
+        """Move the bar of an export."""
+        self._advance("exporting", done, total)
+
+    def _advance(self, stage: str, done: int, total: int) -> None:
+        if not self._quiet:
+            self._bar.start()
+            self._bar.update(self._tasks[stage], completed=done, total=total, visible=True)
+
+
+def print_import_report(report: ImportReport, *, json: bool) -> None:
+    """Print the end of an import."""
+    if json:
+        print_json(report.as_dict())
+        return
+    line = (
+        f"{report.images} images of {report.identities} identities in {report.gallery}: {report.added} added, "
+        f"{report.unchanged} unchanged, {report.duplicates} duplicates ({report.seconds:.1f} s)"
+    )
+    Console(soft_wrap=True).print(Text(line))
+
+
+def print_export_report(report: ExportReport, *, json: bool) -> None:
+    """Print the end of an export."""
+    if json:
+        print_json(report.as_dict())
+        return
+    line = f"{report.exported} embeddings, {report.dim} wide, in {report.file} ({report.seconds:.1f} s)"
+    Console(soft_wrap=True).print(Text(line))
