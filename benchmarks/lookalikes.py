@@ -78,4 +78,5 @@ def _views(codes: NDArray[np.int64], dim: int, offset: float, rng: np.random.Gen
 def _middle(code: int, dim: int, offset: float, seed: int) -> NDArray[np.float64]:
     kind = np.random.default_rng([seed, 0, code // IDENTITIES_PER_KIND]).standard_normal(dim)
     own = np.random.default_rng([seed, 1, code]).standard_normal(dim)
-    return (_SPREAD_OF_KIND * kind + offset * own) / np.sqrt(dim)
+    middle: NDArray[np.float64] = (_SPREAD_OF_KIND * kind + offset * own) / np.sqrt(dim)
+    return middle

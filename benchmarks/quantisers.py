@@ -75,7 +75,7 @@ def indexes(rows: int, dim: int) -> dict[str, Callable[[Embeddings], Built]]:
     lists = 2 ** max(4, round(np.log2(4 * np.sqrt(rows))) - 2)
     pieces = max(piece for piece in range(8, dim // 4 + 1) if dim % piece == 0)
     found: dict[str, Callable[[Embeddings], Built]] = {}
-    for name, settings in (
+    kinds: tuple[tuple[str, dict[str, float]], ...] = (
         ("Flat", {}),
         ("SQfp16", {}),
         ("SQ8", {}),
@@ -85,12 +85,11 @@ def indexes(rows: int, dim: int) -> dict[str, Callable[[Embeddings], Built]]:
         (f"IVF{lists},RaBitQ,Refine(SQ8)", {"nprobe": lists // 8, "k_factor_rf": 20}),
         (f"IVF{lists},PQ{pieces}", {"nprobe": lists // 8}),
         (f"IVF{lists},PQ{pieces},Refine(SQ8)", {"nprobe": lists // 8, "k_factor_rf": 20}),
-    ):
-        found[name] = _faiss_builder(name, settings)
+    )
+    found |= {name: _faiss_builder(name, settings) for name, settings in kinds}
     for kind, options in (("IVF_PQ", {}), ("IVF_PQ", {"nprobes": 50, "refine": 10}), ("IVF_RQ", {"refine": 10})):
-        found[" ".join(["LanceDB", kind, *(f"{key}={value}" for key, value in options.items())])] = _lance_builder(
-            kind, options
-        )
+        words = ["LanceDB", kind, *(f"{key}={value}" for key, value in options.items())]
+        found[" ".join(words)] = _lance_builder(kind, options)
     return found
 
 
@@ -154,12 +153,13 @@ def _lance_builder(kind: str, options: dict[str, int]) -> Callable[[Embeddings],
             "rows", pa.table({"row": np.arange(len(gallery)), "vector": vectors})
         )
         before = _folder_size(Path(folder))
-        table.create_index(metric="dot", index_type=kind, vector_column_name="vector")
+        vectors_of: Any = table  # its types know less than it does
+        vectors_of.create_index(metric="dot", index_type=kind, vector_column_name="vector")
 
         def search(queries: Embeddings) -> NDArray[np.int64]:
             found = np.full((len(queries), K), -1, np.int64)
             for place, query in enumerate(queries):
-                asked = table.search(query).distance_type("dot").limit(K).select(["row"])
+                asked: Any = vectors_of.search(query).distance_type("dot").limit(K).select(["row"])
                 asked = asked.nprobes(options["nprobes"]) if "nprobes" in options else asked
                 asked = asked.refine_factor(options["refine"]) if "refine" in options else asked
                 rows = asked.to_arrow()["row"].to_numpy()

@@ -111,8 +111,8 @@ def _append_attention(nodes: Nodes, tokens: list[str], token_counts: list[int], 
         weights = [
             (arrays[f"scales.{number}.weight"], arrays[f"scales.{number}.bias"]) for number in range(len(tokens))
         ]
-        mapped = [nodes.affine(scale, *weight) for scale, weight in zip(tokens, weights, strict=True)]
-        tokens = [_append_gelu(nodes, scale, spec.activation) for scale in mapped]
+        bent = [nodes.affine(scale, *weight) for scale, weight in zip(tokens, weights, strict=True)]
+        tokens = [_append_gelu(nodes, scale, spec.activation) for scale in bent]
     logits = [
         nodes.add("Transpose", nodes.affine(scale, fold.directions, fold.offsets), perm=[0, 2, 1])
         for scale, fold in zip(tokens, fold_attention(spec, arrays), strict=True)
