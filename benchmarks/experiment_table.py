@@ -26,13 +26,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for line in lines:
         sources = [f"{line['per_source'][name]['pa']['value']:.3f}" for name in options.sources]
         less = line["less_first_run"].get("pa")
-        cells = [line["run"], *(_interval(line["head"][name]) for name in ("ssr", "pa"))]
-        cells += ["" if less is None else _interval(less, signed=True), _interval(line["head"]["recall@5"]), *sources]
+        cells = [line["run"], *(show_interval(line["head"][name]) for name in ("ssr", "pa"))]
+        cells += [
+            "" if less is None else show_interval(less, signed=True),
+            show_interval(line["head"]["recall@5"]),
+            *sources,
+        ]
         cells.append(f"{line['seconds'] / 60:.0f}")
         print(f"| {' | '.join(cells)} |")
 
 
-def _interval(found: dict[str, Any], *, signed: bool = False) -> str:
+def show_interval(found: dict[str, Any], *, signed: bool = False) -> str:
+    """Return a figure with its interval as the documents have it, such as ``.762 (.715 to .808)``."""
     value, low, high = (_short(found[name], signed=signed) for name in ("value", "low", "high"))
     return f"{value} ({low} to {high})"
 
