@@ -59,7 +59,7 @@ class QueryConfig:
 
     Attributes:
         k: identities an answer lists.
-        backend: "auto", "exact" or "faiss-flat".
+        backend: one of ``indexer.backend.BACKENDS``.
     """
 
     k: int = 5

@@ -27,7 +27,7 @@ class SearchEngine:
     Args:
         gallery: the gallery; it is read as it is now.
         encoder: what encodes the queries.
-        backend: "auto", "exact" or "faiss-flat".
+        backend: one of ``indexer.backend.BACKENDS``.
 
     Raises:
         ConfigError: if the backend is unknown.
@@ -56,7 +56,7 @@ class SearchEngine:
         Args:
             gallery: its folder; by default ``NEARID_GALLERY`` or the nearest ``.nearid``.
             device: "auto", "cpu", "cuda" or "cuda:N".
-            backend: "auto", "exact" or "faiss-flat".
+            backend: one of ``indexer.backend.BACKENDS``.
 
         Raises:
             GalleryError: if the gallery is missing, damaged or of another format.

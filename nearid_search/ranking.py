@@ -7,7 +7,6 @@ far was looked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -52,19 +51,45 @@ def rank_identities(
     Raises:
         ValueError: if ``k`` is below 1.
     """
+    return rank_many(backend, query, codes, k=k, allowed=allowed)[0]
+
+
+def rank_many(
+    backend: VectorBackend, queries: Embeddings, codes: NDArray[np.int64], *, k: int, allowed: Rows | None = None
+) -> list[list[RankedIdentity]]:
+    """Rank identities for every query of a batch, as ``rank_identities`` does for one.
+
+    The batch is searched as one; only queries whose identities are not certain yet are searched again, farther.
+
+    Args:
+        backend: what to search with.
+        queries: (Q, D) float32 unit rows; Q may be 0.
+        codes: (G,) identity number of every gallery row.
+        k: identities wanted, at least 1.
+        allowed: (A,) sorted rows to search among; None means all.
+
+    Returns:
+        Up to k + 1 identities for each query, best first.
+
+    Raises:
+        ValueError: if ``k`` is below 1.
+    """
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
+    ranked: list[list[RankedIdentity]] = [[] for _ in queries]
     searched = backend.num_rows if allowed is None else len(allowed)
-    if searched == 0:
-        return []
     fetch = min(searched, max(_FIRST_FETCH, 4 * (k + 1)))
-    while True:
-        scores, rows = backend.search(query, k=fetch, allowed=allowed)
-        ranked = group_hits(scores[0], rows[0], codes[rows[0]], k=k + 1)
+    uncertain = np.arange(len(queries)) if searched else np.empty(0, np.int64)
+    while len(uncertain):
+        scores, rows = backend.search(queries[uncertain], k=fetch, allowed=allowed)
+        for number, own_scores, own_rows in zip(uncertain.tolist(), scores, rows, strict=True):
+            ranked[number] = group_hits(own_scores, own_rows, codes[own_rows], k=k + 1)
+        if fetch == searched:
+            break
         # Hits may still be missing while the last identity wanted is not followed by another one.
-        if fetch == searched or len(ranked) > k:
-            return ranked
+        uncertain = np.asarray([number for number in uncertain.tolist() if len(ranked[number]) <= k], np.int64)
         fetch = min(searched, 4 * fetch)
+    return ranked
 
 
 def group_hits(scores: NDArray[np.float32], rows: Rows, codes: NDArray[np.int64], *, k: int) -> list[RankedIdentity]:
@@ -85,10 +110,11 @@ def group_hits(scores: NDArray[np.float32], rows: Rows, codes: NDArray[np.int64]
         [(5, [0, 1]), (3, [2])]
     """
     _, first = np.unique(codes, return_index=True)
-    starts: Sequence[int] = sorted(first.tolist())
+    # One more than are kept: where the last of them ends.
+    starts = np.sort(first)[: k + 1]
+    stops = np.append(starts, len(codes))[1 : k + 1]
     ranked = []
-    for place, start in enumerate(starts[:k]):
-        stop = starts[place + 1] if place + 1 < len(starts) else len(codes)
+    for start, stop in zip(starts[:k].tolist(), stops.tolist(), strict=True):
         own = start + np.flatnonzero(codes[start:stop] == codes[start])
         ranked.append(RankedIdentity(int(codes[start]), rows[own], scores[own]))
     return ranked

@@ -9,6 +9,7 @@ import typer
 
 from nearid_search.cli.options import DeviceOption, GalleryOption, JsonOption, require_new_file
 from nearid_search.config import EncoderConfig, QueryConfig
+from nearid_search.indexer.backend import BACKENDS
 
 
 def query(
@@ -17,7 +18,7 @@ def query(
     where: Annotated[str | None, typer.Option(help="SQL condition on metadata, e.g. \"bin = 'A3'\".")] = None,
     gallery: GalleryOption = None,
     device: DeviceOption = EncoderConfig.device,
-    backend: Annotated[str, typer.Option(help="auto, exact or faiss-flat.")] = QueryConfig.backend,
+    backend: Annotated[str, typer.Option(help=f"One of {', '.join(BACKENDS)}.")] = QueryConfig.backend,
     html: Annotated[Path | None, typer.Option(help="Write query and best views into one HTML file.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the HTML file.")] = False,
     json: JsonOption = False,
