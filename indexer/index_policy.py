@@ -1,0 +1,171 @@
+"""Which index a gallery needs, from its size and from what a search may cost; exact for as long as that is fast enough.
+
+The rates below are one core's and on the safe side. They order the choices; ``gallery tune`` measures the one made.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from nearid_search.errors import ConfigError
+from nearid_search.indexer.recipe import RECIPES, Recipe, SearchSettings, num_clusters
+
+DEFAULT_LATENCY = 0.010
+"""Seconds a search may take where nobody said: an index is of no use where encoding the query takes longer."""
+
+_SCAN_RATE = 12e9  # bytes of float32 rows a second, in a matrix product
+_CODE_RATE = 6e9  # bytes of eight-bit codes a second
+_LINK_RATE = 2e9  # bytes of codes a second where each is somewhere else
+_FIXED = 0.0005  # seconds to re-score and group what was nominated
+
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
+
+
+class Budget(NamedTuple):
+    """What searching may cost.
+
+    Attributes:
+        memory: bytes for the float32 vectors and the index together.
+        latency: seconds a query, without encoding it.
+    """
+
+    memory: int
+    latency: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was chosen.
+
+    Attributes:
+        backend: "exact", or a name in ``RECIPES``.
+        reason: why, in one line that goes on from the name.
+    """
+
+    backend: str
+    reason: str
+
+
+def choose_index(rows: int, dim: int, budget: Budget) -> Choice:
+    """Choose the most faithful way to search that keeps within the budget.
+
+    In order: every vector, eight-bit codes of every vector, a graph, clusters, clusters of one-bit codes. What is too
+    big is never chosen; what is too slow only if nothing else fits, and the reason then says so.
+
+    Args:
+        rows: vectors in the gallery.
+        dim: their width.
+        budget: what a search may cost.
+
+    Example:
+        >>> choose_index(10_000, 384, Budget(memory=2**30, latency=0.01)).backend
+        'exact'
+        >>> choose_index(1_000_000, 384, Budget(memory=8 * 2**30, latency=0.01)).backend
+        'hnsw-sq8'
+    """
+    vectors = 4 * rows * dim
+    exact = exact_seconds(rows, dim)
+    if exact <= budget.latency:
+        return Choice("exact", f"because a scan of {_size(rows, dim)} takes about {_time(exact)}")
+    need = f"a scan of {_size(rows, dim)} takes about {_time(exact)} of the {_time(budget.latency)} allowed"
+    costs = {
+        name: (vectors + index_bytes(recipe, rows, dim), _seconds(recipe, rows, dim))
+        for name, recipe in RECIPES.items()
+    }
+    fitting = {name: cost for name, cost in costs.items() if cost[0] <= budget.memory}
+    if not fitting:
+        least = _bytes(min(size for size, _ in costs.values()))
+        allowed = _bytes(budget.memory)
+        return Choice("exact", f"although {need}: the smallest index and the vectors are {least} of {allowed} allowed")
+    fast = [name for name, (_, seconds) in fitting.items() if seconds <= budget.latency]
+    name = fast[0] if fast else min(fitting, key=lambda name: fitting[name][1])
+    size, seconds = fitting[name]
+    verdict = f"{RECIPES[name].factory(rows)} about {_time(seconds)}" + ("" if fast else ", the least there is")
+    return Choice(name, f"because {need}, {verdict}; {_bytes(size)} with the vectors")
+
+
+def exact_seconds(rows: int, dim: int) -> float:
+    """Estimate how long scanning every vector takes, in seconds."""
+    return 4 * rows * dim / _SCAN_RATE
+
+
+def index_bytes(recipe: Recipe, rows: int, dim: int) -> int:
+    """Compute how big an index is, in bytes, without the float32 vectors."""
+    return round(rows * recipe.bytes_per_vector(max(1, rows), dim))
+
+
+def _seconds(recipe: Recipe, rows: int, dim: int) -> float:
+    """Estimate how long a search takes with the settings a recipe starts from."""
+    settings, codes = SearchSettings(), rows * dim
+    if recipe.name == "sq8":
+        return _FIXED + codes / _CODE_RATE
+    if recipe.name == "hnsw-sq8":
+        return _FIXED + settings.ef_search * 32 * dim / _LINK_RATE  # every candidate's links are looked at
+    clusters = num_clusters(rows)
+    scanned = codes * min(1.0, settings.nprobe / clusters)
+    bits = 4 if recipe.name == "ivf-rabitq" else 1  # one bit in eight, at half the rate
+    return _FIXED + exact_seconds(clusters, dim) + scanned / bits / _CODE_RATE
+
+
+def parse_memory(text: str) -> int:
+    """Read an amount of memory.
+
+    Args:
+        text: a number and K, M, G or T, powers of 1024, e.g. "4G" or "1.5GiB"; bytes without a letter.
+
+    Returns:
+        Bytes, at least 1.
+
+    Raises:
+        ConfigError: if it is anything else.
+
+    Example:
+        >>> parse_memory("4G"), parse_memory("512MiB")
+        (4294967296, 536870912)
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(?:([KMGT])(?:i?B)?)?", text.strip(), re.ASCII | re.IGNORECASE)
+    amount = round(float(found[1]) * _UNITS[(found[2] or "").upper()]) if found else 0
+    if amount < 1:
+        raise ConfigError(f"memory {text!r} is no amount of memory: give a number and K, M, G or T, such as 4G")
+    return amount
+
+
+def parse_latency(text: str) -> float:
+    """Read a duration.
+
+    Args:
+        text: a number and "us", "ms" or "s", e.g. "10ms".
+
+    Returns:
+        Seconds, above 0.
+
+    Raises:
+        ConfigError: if it is anything else.
+
+    Example:
+        >>> parse_latency("10ms")
+        0.01
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(us|ms|s)", text.strip(), re.ASCII)
+    seconds = float(found[1]) * _SECONDS[found[2]] if found else 0.0
+    if seconds <= 0:
+        raise ConfigError(f"latency {text!r} is no duration: give a number and us, ms or s, such as 10ms")
+    return seconds
+
+
+def _size(rows: int, dim: int) -> str:
+    return f"{rows:,} vectors of {dim}"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
+
+
+def _bytes(count: int) -> str:
+    for unit in ("T", "G", "M"):
+        if count >= _UNITS[unit]:
+            return f"{count / _UNITS[unit]:.1f}{unit}"
+    return f"{count / _UNITS['K']:.1f}K"
