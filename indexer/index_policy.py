@@ -5,11 +5,12 @@ The rates below are one core's and on the safe side. They order the choices; ``g
 
 from __future__ import annotations
 
-import re
+import os
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from nearid_search.errors import ConfigError
+from nearid_search.amounts import format_memory, parse_latency, parse_memory
+from nearid_search.config import AUTO, AnnConfig
 from nearid_search.indexer.recipe import RECIPES, Recipe, SearchSettings, num_clusters
 
 DEFAULT_LATENCY = 0.010
@@ -19,9 +20,6 @@ _SCAN_RATE = 12e9  # bytes of float32 rows a second, in a matrix product
 _CODE_RATE = 6e9  # bytes of eight-bit codes a second
 _LINK_RATE = 2e9  # bytes of codes a second where each is somewhere else
 _FIXED = 0.0005  # seconds to re-score and group what was nominated
-
-_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
 class Budget(NamedTuple):
@@ -35,6 +33,15 @@ class Budget(NamedTuple):
     memory: int
     latency: float
 
+    @classmethod
+    def of(cls, config: AnnConfig) -> Budget:
+        """Return the budget a configuration stands for on this machine."""
+        memory, latency = config.memory or AUTO, config.latency or AUTO
+        return cls(
+            _half_of_memory() if memory == AUTO else parse_memory(memory),
+            DEFAULT_LATENCY if latency == AUTO else parse_latency(latency),
+        )
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -43,10 +50,12 @@ class Choice:
     Attributes:
         backend: "exact", or a name in ``RECIPES``.
         reason: why, in one line that goes on from the name.
+        noteworthy: whether anything was asked for or decided, as opposed to a scan that is fast enough.
     """
 
     backend: str
     reason: str
+    noteworthy: bool = True
 
 
 def choose_index(rows: int, dim: int, budget: Budget) -> Choice:
@@ -69,22 +78,23 @@ def choose_index(rows: int, dim: int, budget: Budget) -> Choice:
     vectors = 4 * rows * dim
     exact = exact_seconds(rows, dim)
     if exact <= budget.latency:
-        return Choice("exact", f"because a scan of {_size(rows, dim)} takes about {_time(exact)}")
+        reason = f"because a scan of {_size(rows, dim)} takes about {_time(exact)}"
+        return Choice("exact", reason, noteworthy=False)
     need = f"a scan of {_size(rows, dim)} takes about {_time(exact)} of the {_time(budget.latency)} allowed"
     costs = {
-        name: (vectors + index_bytes(recipe, rows, dim), _seconds(recipe, rows, dim))
+        name: (vectors + indexformat_memory(recipe, rows, dim), _seconds(recipe, rows, dim))
         for name, recipe in RECIPES.items()
     }
     fitting = {name: cost for name, cost in costs.items() if cost[0] <= budget.memory}
     if not fitting:
-        least = _bytes(min(size for size, _ in costs.values()))
-        allowed = _bytes(budget.memory)
+        least = format_memory(min(size for size, _ in costs.values()))
+        allowed = format_memory(budget.memory)
         return Choice("exact", f"although {need}: the smallest index and the vectors are {least} of {allowed} allowed")
     fast = [name for name, (_, seconds) in fitting.items() if seconds <= budget.latency]
     name = fast[0] if fast else min(fitting, key=lambda name: fitting[name][1])
     size, seconds = fitting[name]
     verdict = f"{RECIPES[name].factory(rows)} about {_time(seconds)}" + ("" if fast else ", the least there is")
-    return Choice(name, f"because {need}, {verdict}; {_bytes(size)} with the vectors")
+    return Choice(name, f"because {need}, {verdict}; {format_memory(size)} with the vectors")
 
 
 def exact_seconds(rows: int, dim: int) -> float:
@@ -92,7 +102,7 @@ def exact_seconds(rows: int, dim: int) -> float:
     return 4 * rows * dim / _SCAN_RATE
 
 
-def index_bytes(recipe: Recipe, rows: int, dim: int) -> int:
+def indexformat_memory(recipe: Recipe, rows: int, dim: int) -> int:
     """Compute how big an index is, in bytes, without the float32 vectors."""
     return round(rows * recipe.bytes_per_vector(max(1, rows), dim))
 
@@ -110,50 +120,8 @@ def _seconds(recipe: Recipe, rows: int, dim: int) -> float:
     return _FIXED + exact_seconds(clusters, dim) + scanned / bits / _CODE_RATE
 
 
-def parse_memory(text: str) -> int:
-    """Read an amount of memory.
-
-    Args:
-        text: a number and K, M, G or T, powers of 1024, e.g. "4G" or "1.5GiB"; bytes without a letter.
-
-    Returns:
-        Bytes, at least 1.
-
-    Raises:
-        ConfigError: if it is anything else.
-
-    Example:
-        >>> parse_memory("4G"), parse_memory("512MiB")
-        (4294967296, 536870912)
-    """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(?:([KMGT])(?:i?B)?)?", text.strip(), re.ASCII | re.IGNORECASE)
-    amount = round(float(found[1]) * _UNITS[(found[2] or "").upper()]) if found else 0
-    if amount < 1:
-        raise ConfigError(f"memory {text!r} is no amount of memory: give a number and K, M, G or T, such as 4G")
-    return amount
-
-
-def parse_latency(text: str) -> float:
-    """Read a duration.
-
-    Args:
-        text: a number and "us", "ms" or "s", e.g. "10ms".
-
-    Returns:
-        Seconds, above 0.
-
-    Raises:
-        ConfigError: if it is anything else.
-
-    Example:
-        >>> parse_latency("10ms")
-        0.01
-    """
-    found = re.fullmatch(r"(\d+(?:\.\d+)?) ?(us|ms|s)", text.strip(), re.ASCII)
-    seconds = float(found[1]) * _SECONDS[found[2]] if found else 0.0
-    if seconds <= 0:
-        raise ConfigError(f"latency {text!r} is no duration: give a number and us, ms or s, such as 10ms")
-    return seconds
+def _half_of_memory() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
 
 
 def _size(rows: int, dim: int) -> str:
@@ -162,10 +130,3 @@ def _size(rows: int, dim: int) -> str:
 
 def _time(seconds: float) -> str:
     return f"{seconds:.3g} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
-
-
-def _bytes(count: int) -> str:
-    for unit in ("T", "G", "M"):
-        if count >= _UNITS[unit]:
-            return f"{count / _UNITS[unit]:.1f}{unit}"
-    return f"{count / _UNITS['K']:.1f}K"

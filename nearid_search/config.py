@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nearid_search.amounts import parse_latency, parse_memory
 from nearid_search.errors import ConfigError
+
+AUTO = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,40 @@ class IndexConfig:
         for name, low in (("batch_size", 1), ("decoders", 0), ("write_rows", 1), ("write_seconds", 0)):
             if getattr(self, name) < low:
                 raise ConfigError(f"{name} must be at least {low}, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnnConfig:
+    """What searching a gallery may cost; which index is kept for it follows from that.
+
+    Attributes:
+        backend: one of ``indexer.backend.BACKENDS``; "auto" to let the two budgets decide.
+        memory: for vectors and index together, such as "4G"; "auto" for half of the machine's.
+        latency: of a query without its encoding, such as "10ms"; "auto" for 10 ms.
+
+    None stands for what the gallery remembers, and where it remembers nothing for "auto".
+
+    Raises:
+        ConfigError: if an amount cannot be read.
+    """
+
+    backend: str | None = None
+    memory: str | None = None
+    latency: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.memory not in (None, AUTO):
+            parse_memory(str(self.memory))
+        if self.latency not in (None, AUTO):
+            parse_latency(str(self.latency))
+
+    def over(self, remembered: AnnConfig) -> AnnConfig:
+        """Return these settings, and the remembered ones where these leave something open."""
+        return AnnConfig(
+            backend=self.backend or remembered.backend,
+            memory=self.memory or remembered.memory,
+            latency=self.latency or remembered.latency,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

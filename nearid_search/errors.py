@@ -13,7 +13,8 @@
     │  ├─ GalleryLockedError               another process is writing
     │  ├─ GalleryMismatchError             made by another encoder or format
     │  ├─ GalleryNotFoundError(FileNotFoundError)
-    │  └─ GalleryWriteError(OSError)       no permission, no space
+    │  ├─ GalleryWriteError(OSError)       no permission, no space
+    │  └─ IndexUnusableError               the search index is damaged or another gallery's; search does without it
     ├─ MissingExtraError(ImportError)      carries .extra; prints the pip line
     ├─ ShapeError(ValueError)
     ├─ TrainingError                       the loss is no number, nothing to train on, or a checkpoint does not fit
@@ -81,6 +82,10 @@ class GalleryWriteError(GalleryError, OSError):
     """The gallery cannot be written."""
 
 
+class IndexUnusableError(GalleryError):
+    """The search index is damaged, or was made for other embeddings; a gallery answers without it."""
+
+
 class MissingExtraError(NearIDError, ImportError):
     """An optional part of the installation is missing.
 
@@ -117,3 +122,7 @@ class UnreadableImageError(NearIDError, OSError):
 
 class WeightsError(NearIDError):
     """Weights are missing or are not the ones expected."""
+
+
+class SearchIndexWarning(UserWarning):
+    """A gallery is searched without its search index, or mostly beside it."""

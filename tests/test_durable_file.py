@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nearid_search.durable_file import write_file, write_files
+from nearid_search.durable_file import publish, write_file, write_files
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -23,3 +23,11 @@ def test_none_of_several_files_takes_its_name_before_all_are_written(tmp_path: P
         write_files({first: b"new", blocked: b"new"})
     assert first.read_bytes() == b"old"
     assert not blocked.exists()
+
+
+def test_a_file_that_another_wrote_takes_its_name(tmp_path: Path) -> None:
+    written, target = tmp_path / "a.tmp", tmp_path / "a"
+    written.write_bytes(b"new")
+    target.write_bytes(b"old")
+    publish(written, target)
+    assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("a", b"new")]

@@ -43,6 +43,7 @@ LAYERS = (
         "pixels",
     ),
     (
+        "amounts",
         "similarity",
         "records",
         "config",

@@ -35,7 +35,7 @@ def query(
 
     require_new_file(html, force=force)
     paths = list_query_images(images)
-    engine = SearchEngine.open(gallery, device=device, backend=backend)
+    engine = SearchEngine.open(gallery, device=device, backend=backend, on_warning=render.note)
     answers: list[QueryAnswer] = []
     failures: list[Failure] = []
     for answer in engine.query_many(paths, k=k, where=where):
