@@ -47,8 +47,9 @@ class Tuning:
         rows: images in the gallery at that time.
         exact_rank1: share of them whose first other view, found exactly, is of their identity.
         rank1: the same with the index.
-        loss: points of 100 that the index loses of it.
-        loss_high: upper end of the 95 % interval of the share of queries that only exact search gets right, in points.
+        loss: share of them that exact search gets right and the index does not, in points of 100; what the index gets
+            right by missing the nearest is not set off against it.
+        loss_high: upper end of its 95 % interval, in points.
         recall_at_10: share of the ten nearest that the index finds, averaged over the queries.
         p50_ms: median time of one query alone, in milliseconds, grouping and re-scoring included.
         max_loss: points it was allowed to lose.

@@ -101,3 +101,27 @@ class QueryConfig:
 
     k: int = 5
     backend: str = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneConfig:
+    """How an index is tuned.
+
+    Attributes:
+        queries: stored views asked.
+        seed: of the sample they are taken from.
+        max_loss: points of 100 of identity rank-1 that the index may lose.
+
+    Raises:
+        ConfigError: if a number is out of range.
+    """
+
+    queries: int = 1_000
+    seed: int = 0
+    max_loss: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.queries < 1:
+            raise ConfigError(f"queries must be at least 1, got {self.queries}")
+        if not 0 <= self.max_loss < 100:
+            raise ConfigError(f"max_loss must be from 0 to below 100 points, got {self.max_loss}")

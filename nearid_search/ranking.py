@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from nearid_search.indexer.backend import VectorBackend
 from nearid_search.similarity import Embeddings, Rows
 
-_FIRST_FETCH = 32
+FIRST_FETCH = 32
+"""Hits fetched at first, at least; seldom does one identity have them all."""
 
 
 class RankedIdentity(NamedTuple):
@@ -78,7 +79,7 @@ def rank_many(
         raise ValueError(f"k must be at least 1, got {k}")
     ranked: list[list[RankedIdentity]] = [[] for _ in queries]
     searched = backend.num_rows if allowed is None else len(allowed)
-    fetch = min(searched, max(_FIRST_FETCH, 4 * (k + 1)))
+    fetch = min(searched, max(FIRST_FETCH, 4 * (k + 1)))
     uncertain = np.arange(len(queries)) if searched else np.empty(0, np.int64)
     while len(uncertain):
         scores, rows = backend.search(queries[uncertain], k=fetch, allowed=allowed)

@@ -85,6 +85,20 @@ def test_a_gallery_made_anew_keeps_its_search(capsys: pytest.CaptureFixture[str]
     assert said(capsys, "query", "catalogue/1/5.png")[1] == ""
 
 
+@pytest.mark.usefixtures("inside")
+def test_tuning_prints_and_stores_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
+    report, warned = said(capsys, "gallery", "tune", "--queries", "5", "--seed", "3")
+    assert warned == ""
+    assert set(report) == {"gallery", "backend", "settings", "tuning", "tried"}
+    assert (report["tuning"]["queries"], report["tuning"]["loss"], report["tuning"]["reached"]) == (5, 0, True)
+    info, _ = said(capsys, "gallery", "info")
+    assert info["index"]["tuning"] == report["tuning"]
+    assert run(["gallery", "tune", "--queries", "5"]) == 0
+    shown = capsys.readouterr().out
+    assert "hnsw-sq8 with overfetch 2, ef_search 64: loses 0.00 points (95 %: up to 43.45) of the " in shown
+    assert "0 of 5" in shown
+
+
 def test_the_plan_says_why(inside: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     command = ["index", str(inside / "catalogue"), "--gallery", str(tmp_path / "gallery"), "--latency", "1us"]
     assert run(command) == 0
