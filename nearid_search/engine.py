@@ -56,7 +56,7 @@ class SearchEngine:
         self._names: list[str] = names.tolist()
         self._codes = codes.astype(np.int64)
         rows = gallery.rows(self._keys)
-        self._backend = open_backend(backend, gallery.index_dir, rows, on_warning=on_warning or _warn)
+        self.backend = open_backend(backend, gallery.index_dir, rows, on_warning=on_warning or _warn)
 
     @classmethod
     def open(
@@ -154,7 +154,7 @@ class SearchEngine:
             raise ShapeError(f"embeddings and labels must be as many, got {len(embeddings)} and {len(labels)}")
         for start in range(0, len(embeddings), _ANSWERS_AT_ONCE):
             block = slice(start, start + _ANSWERS_AT_ONCE)
-            found = rank_many(self._backend, embeddings[block], self._codes, k=k, allowed=allowed)
+            found = rank_many(self.backend, embeddings[block], self._codes, k=k, allowed=allowed)
             for label, ranked in zip(labels[block], found, strict=True):
                 yield self._answer(ranked, label, k)
 

@@ -4,6 +4,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from made_galleries import make_gallery
 from stored_indexes import CODES, COUNT, VECTORS, assert_exact, refresh
 
 from nearid_search.errors import GalleryWriteError
+from nearid_search.indexer.approximate import ApproximateBackend
 from nearid_search.indexer.exact import ExactBackend
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.index_manifest import INDEX_MANIFEST
@@ -60,6 +63,29 @@ def test_damage_to_any_file_is_noticed_and_mended(gallery: Gallery, part: str, d
     assert described["state"] == "unusable"
     assert refresh(gallery).action == "built"
     assert_exact(gallery)
+
+
+def test_readers_see_one_index_or_the_next_while_it_is_replaced(gallery: Gallery) -> None:
+    refresh(gallery, "sq8")
+    done = threading.Event()
+
+    def replace_again_and_again() -> None:
+        for number in range(40):
+            refresh(gallery, ("ivf-sq8", "sq8")[number % 2])
+        done.set()
+
+    rows = gallery.rows()
+    expected = open_backend("exact", gallery.index_dir, rows, on_warning=pytest.fail).search(VECTORS[:3], k=5)
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(replace_again_and_again)
+        seen = set()
+        while not done.is_set() and not writing.done():
+            backend = open_backend("auto", gallery.index_dir, rows, on_warning=pytest.fail)
+            assert isinstance(backend, ApproximateBackend)
+            seen.add(backend.index.recipe.name)
+            assert [part.tolist() for part in backend.search(VECTORS[:3], k=5)] == [part.tolist() for part in expected]
+        writing.result()
+    assert seen == {"sq8", "ivf-sq8"}
 
 
 KILLED = """
