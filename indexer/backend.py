@@ -11,7 +11,8 @@ from nearid_search.errors import ConfigError
 from nearid_search.indexer.recipe import RECIPES
 from nearid_search.similarity import Embeddings, Rows
 
-BACKENDS = ("auto", "exact", "faiss-flat", *RECIPES)
+LANCE = "lance-ivf-rq"
+BACKENDS = ("auto", "exact", "faiss-flat", *RECIPES, LANCE)
 
 
 class VectorBackend(Protocol):
@@ -63,10 +64,11 @@ def make_backend(name: str, gallery: Embeddings) -> VectorBackend:
         gallery: (G, D) float32 unit rows; G may be 0.
 
     Raises:
-        ConfigError: if the name is unknown, or two builds of FAISS are installed.
+        ConfigError: if the name is unknown or needs a stored gallery, or two builds of FAISS are installed.
         MissingExtraError: if FAISS is needed and not installed.
     """
-    check_backend(name)
+    if check_backend(name) == LANCE:
+        raise ConfigError(f"{LANCE} searches a stored gallery: make one with nearid-search index --backend {LANCE}")
     if name in ("auto", "exact"):
         from nearid_search.indexer.exact import ExactBackend
 

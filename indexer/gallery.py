@@ -131,14 +131,9 @@ class Gallery:
         """
         if keys is None:
             keys = self.store.image_table([]).column("key").to_pylist()
-        known: Sequence[str] = keys
+        record = self.manifest.encoder
         return GalleryRows(
-            encoder=self.manifest.encoder.fingerprint,
-            tables=self.manifest.tables,
-            lance_version=self.store.version,
-            dim=self.manifest.encoder.dim,
-            keys=known,
-            load=lambda: self.store.embeddings(known),
+            encoder=record.fingerprint, tables=self.manifest.tables, dim=record.dim, keys=keys, store=self.store
         )
 
     def open_encoder(self, *, device: str = "auto") -> ImageEncoder:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from nearid_search.amounts import format_memory, parse_latency, parse_memory
 from nearid_search.config import AUTO, AnnConfig
+from nearid_search.indexer.backend import LANCE
 from nearid_search.indexer.recipe import RECIPES, Recipe, SearchSettings, num_clusters
 
 DEFAULT_LATENCY = 0.010
@@ -48,7 +49,7 @@ class Choice:
     """What was chosen.
 
     Attributes:
-        backend: "exact", or a name in ``RECIPES``.
+        backend: "exact", a name in ``RECIPES``, or ``LANCE``.
         reason: why, in one line that goes on from the name.
         noteworthy: whether anything was asked for or decided, as opposed to a scan that is fast enough.
     """
@@ -61,8 +62,9 @@ class Choice:
 def choose_index(rows: int, dim: int, budget: Budget) -> Choice:
     """Choose the most faithful way to search that keeps within the budget.
 
-    In order: every vector, eight-bit codes of every vector, a graph, clusters, clusters of one-bit codes. What is too
-    big is never chosen; what is too slow only if nothing else fits, and the reason then says so.
+    Vectors that do not fit into the memory stay on disk. Otherwise, in order: every vector, eight-bit codes of every
+    vector, a graph, clusters, clusters of one-bit codes. An index that is too big is never chosen; one that is too slow
+    only if nothing else fits, and the reason then says so.
 
     Args:
         rows: vectors in the gallery.
@@ -76,6 +78,10 @@ def choose_index(rows: int, dim: int, budget: Budget) -> Choice:
         'hnsw-sq8'
     """
     vectors = 4 * rows * dim
+    if vectors > budget.memory:
+        return Choice(
+            LANCE, f"because {_size(rows, dim)} are {format_memory(vectors)} of {format_memory(budget.memory)} allowed"
+        )
     exact = exact_seconds(rows, dim)
     if exact <= budget.latency:
         reason = f"because a scan of {_size(rows, dim)} takes about {_time(exact)}"

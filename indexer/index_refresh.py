@@ -10,7 +10,7 @@ import numpy as np
 
 from nearid_search.config import AUTO, AnnConfig
 from nearid_search.errors import IndexUnusableError, MissingExtraError
-from nearid_search.indexer.backend import check_backend
+from nearid_search.indexer.backend import LANCE, check_backend
 from nearid_search.indexer.faiss_ann import AnnIndex, OnStep
 from nearid_search.indexer.faiss_install import import_faiss
 from nearid_search.indexer.gallery import Gallery
@@ -27,6 +27,7 @@ from nearid_search.indexer.index_file import (
 from nearid_search.indexer.index_manifest import read_index_manifest
 from nearid_search.indexer.index_policy import Budget, Choice, choose_index
 from nearid_search.indexer.index_rows import GalleryRows, row_digests
+from nearid_search.indexer.lance_index import drop_lance_index, ensure_lance_index
 from nearid_search.indexer.recipe import RECIPES, SearchSettings
 
 _DEAD_SHARE = 0.1
@@ -86,7 +87,12 @@ def refresh_index(
     if backend not in RECIPES or not len(rows.keys):
         there = index_dir.exists()
         remove_index(index_dir)
-        return Refresh(backend, reason, "removed" if there else "none")
+        if backend == LANCE:
+            on_step("LanceDB", 0, 1)
+            return Refresh(backend, reason, ensure_lance_index(rows.store))
+        dropped = drop_lance_index(rows.store)
+        return Refresh(backend, reason, "removed" if there or dropped else "none")
+    drop_lance_index(rows.store)
     action = _keep(index_dir, rows, backend, on_step)
     if action is None:
         ann = AnnIndex.build(RECIPES[backend], rows.vectors, on_step=on_step)

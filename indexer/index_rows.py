@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nearid_search.indexer.store import GalleryStore
 from nearid_search.similarity import Embeddings, Rows
 
 _ROWS_AT_ONCE = 16_384
@@ -21,33 +22,27 @@ class GalleryRows:
     Args:
         encoder: fingerprint of what made them.
         tables: name of the folder of the tables.
-        lance_version: version of the images table.
         dim: width of an embedding.
         keys: key of every row, sorted.
-        load: gives the (len(keys), dim) float32 unit rows.
+        store: the tables, where the embeddings are.
     """
 
-    def __init__(
-        self,
-        *,
-        encoder: str,
-        tables: str,
-        lance_version: int,
-        dim: int,
-        keys: Sequence[str],
-        load: Callable[[], Embeddings],
-    ) -> None:
+    def __init__(self, *, encoder: str, tables: str, dim: int, keys: Sequence[str], store: GalleryStore) -> None:
         self.encoder = encoder
         self.tables = tables
-        self.lance_version = lance_version
         self.dim = dim
         self.keys = keys
-        self._load = load
+        self.store = store
+
+    @property
+    def lance_version(self) -> int:
+        """Version of the images table."""
+        return self.store.version
 
     @cached_property
     def vectors(self) -> Embeddings:
         """(len(keys), dim) float32 unit rows."""
-        return self._load()
+        return self.store.embeddings(self.keys)
 
 
 def row_digests(vectors: Embeddings) -> NDArray[np.uint64]:

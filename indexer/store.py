@@ -99,6 +99,11 @@ class GalleryStore:
         return int(self._images.version)
 
     @property
+    def images(self) -> Any:  # noqa: ANN401  (LanceDB's class has three names in three releases)
+        """The images table itself, for the index that lives in it."""
+        return self._images
+
+    @property
     def metadata_fields(self) -> tuple[pa.Field, ...]:
         """Columns of the images table that came from identities tables."""
         own = set(images_schema(1).names)
@@ -164,7 +169,7 @@ class GalleryStore:
 
     def thumbnails(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the stored JPEG thumbnail of each of a few images, by key."""
-        condition = _any_of("key", sorted(set(keys)))
+        condition = any_of("key", sorted(set(keys)))
         table = self._images.search().where(condition).select(["key", "thumbnail"]).to_arrow()
         return dict(zip(table.column("key").to_pylist(), table.column("thumbnail").to_pylist(), strict=True))
 
@@ -237,7 +242,7 @@ class GalleryStore:
     def remove_images(self, keys: Sequence[str]) -> None:
         """Delete images by key."""
         for chunk in _chunks(keys, _DELETE_CHUNK):
-            self._images.delete(_any_of("key", chunk))
+            self._images.delete(any_of("key", chunk))
 
     def record_files(self, records: Sequence[FileRecord], *, known: Iterable[str]) -> None:
         """Write ledger rows, replacing those of the paths in ``known``."""
@@ -260,7 +265,7 @@ class GalleryStore:
     def forget_files(self, paths: Sequence[str]) -> None:
         """Delete ledger rows by stored path."""
         for chunk in _chunks(paths, _DELETE_CHUNK):
-            self._files.delete(_any_of("path", chunk))
+            self._files.delete(any_of("path", chunk))
 
     def compact(self) -> None:
         """Merge small data files when many batches have been written; answers do not change."""
@@ -273,7 +278,8 @@ class GalleryStore:
 _FROM_ROW = ("key", "path", "identity", "width", "height", "thumbnail")
 
 
-def _any_of(column: str, values: Sequence[str]) -> str:
+def any_of(column: str, values: Sequence[str]) -> str:
+    """Return the SQL condition that a text column holds one of some values."""
     quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
     return f"{column} IN ({quoted})" if quoted else "false"
 

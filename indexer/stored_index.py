@@ -9,9 +9,11 @@ from typing import Any
 
 from nearid_search.errors import IndexUnusableError, MissingExtraError
 from nearid_search.indexer.approximate import ApproximateBackend
-from nearid_search.indexer.backend import VectorBackend, check_backend, make_backend
+from nearid_search.indexer.backend import LANCE, VectorBackend, check_backend, make_backend
 from nearid_search.indexer.index_file import StoredIndex, open_index
 from nearid_search.indexer.index_rows import GalleryRows
+from nearid_search.indexer.lance_backend import LanceBackend
+from nearid_search.indexer.lance_index import lance_index_state
 from nearid_search.indexer.recipe import RECIPES
 
 _MUCH = 0.1  # share of the rows beside the index from which on a search is noticeably slower
@@ -23,8 +25,8 @@ def open_backend(name: str, index_dir: Path, rows: GalleryRows, *, on_warning: O
     """Open what searches a gallery.
 
     Args:
-        name: one of ``BACKENDS``. "auto" takes the stored index if there is one; the name of an index takes the stored
-            one if it is of that kind, else builds it in memory.
+        name: one of ``BACKENDS``. "auto" takes the stored index if there is one, or the one inside the table; the name
+            of an index takes the stored one if it is of that kind, else builds it in memory.
         index_dir: folder of the stored index, whether or not it exists.
         rows: the gallery's rows now.
         on_warning: told in one line of a stored index that cannot be used, and of one that covers little.
@@ -33,7 +35,9 @@ def open_backend(name: str, index_dir: Path, rows: GalleryRows, *, on_warning: O
         ConfigError: if the name is unknown.
         MissingExtraError: if a backend asked for by name is not installed.
     """
-    if check_backend(name) != "auto" and name not in RECIPES:
+    if check_backend(name) == LANCE or (name == "auto" and not index_dir.exists() and lance_index_state(rows.store)):
+        return LanceBackend(rows)
+    if name != "auto" and name not in RECIPES:
         return make_backend(name, rows.vectors)
     try:
         stored = open_index(index_dir, rows)
@@ -72,7 +76,20 @@ def describe_index(index_dir: Path, rows: GalleryRows) -> dict[str, Any] | None:
         stored = open_index(index_dir, rows)
     except (IndexUnusableError, MissingExtraError) as error:
         return {"state": "unusable", "reason": str(error)}
-    return None if stored is None else _described(stored, len(rows.keys))
+    if stored is not None:
+        return _described(stored, len(rows.keys))
+    state = lance_index_state(rows.store)
+    if state is None:
+        return None
+    return {
+        "state": "stale" if state.waiting else "fresh",
+        "backend": LANCE,
+        "covered": state.covered,
+        "waiting": state.waiting,
+        "bytes": state.num_bytes,
+        "lance_version": rows.lance_version,
+        "tuning": None,
+    }
 
 
 def _described(stored: StoredIndex, num_rows: int) -> dict[str, Any]:

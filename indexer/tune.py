@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from nearid_search.config import QueryConfig, TuneConfig
 from nearid_search.errors import ConfigError
 from nearid_search.indexer.approximate import ApproximateBackend, ScanRule
-from nearid_search.indexer.backend import VectorBackend
+from nearid_search.indexer.backend import LANCE, VectorBackend
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.index_file import StoredIndex, open_index
 from nearid_search.indexer.index_manifest import Tuning, write_index_manifest
 from nearid_search.indexer.index_rows import GalleryRows
+from nearid_search.indexer.lance_index import lance_index_state
 from nearid_search.indexer.lock import writer_lock
 from nearid_search.indexer.recipe import SearchSettings
 from nearid_search.ranking import FIRST_FETCH, rank_identities
@@ -115,10 +116,7 @@ def tune_gallery(gallery: Gallery, config: TuneConfig | None = None, *, on_rung:
         rows = gallery.rows(table.column("key").to_pylist())
         stored = open_index(gallery.index_dir, rows)
         if stored is None:
-            raise ConfigError(
-                f"{gallery.folder} has no search index to tune: every vector is scanned, which loses nothing; "
-                "ask for one with: nearid-search index CATALOGUE --backend hnsw-sq8"
-            )
+            raise _nothing_to_tune(gallery)
         _, codes = np.unique(np.asarray(table.column("identity").to_pylist(), dtype=object), return_inverse=True)
         settings, tuning, tried = tune_index(stored, rows, codes.astype(np.int64), config, on_rung=on_rung)
         write_index_manifest(gallery.index_dir, replace(stored.manifest, settings=settings, tuning=tuning))
@@ -177,6 +175,17 @@ def tune_index(
         reached=100 * last.lost <= config.max_loss * count,
     )
     return last.settings, tuning, tried
+
+
+def _nothing_to_tune(gallery: Gallery) -> ConfigError:
+    if lance_index_state(gallery.store) is not None:
+        return ConfigError(
+            f"the index inside the tables of {gallery.folder} ({LANCE}) has fixed settings: nothing to tune"
+        )
+    return ConfigError(
+        f"{gallery.folder} has no search index to tune: every vector is scanned, which loses nothing; "
+        "ask for one with: nearid-search index CATALOGUE --backend hnsw-sq8"
+    )
 
 
 def find_look_alikes(vectors: Embeddings, codes: NDArray[np.int64], config: TuneConfig) -> LookAlikes:

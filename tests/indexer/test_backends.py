@@ -3,16 +3,20 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import oracles
 import pytest
 from embeddings import crowded_rows, random_rows
+from made_galleries import make_gallery
 
 from nearid_search.errors import ConfigError, ShapeError
 from nearid_search.indexer.approximate import ApproximateBackend, ScanRule
-from nearid_search.indexer.backend import BACKENDS, VectorBackend, make_backend
+from nearid_search.indexer.backend import BACKENDS, LANCE, VectorBackend, make_backend
 from nearid_search.indexer.faiss_ann import AnnIndex
+from nearid_search.indexer.lance_backend import LanceBackend
 from nearid_search.indexer.recipe import RECIPES, SearchSettings
 from nearid_search.similarity import Embeddings, unit_rows
 
@@ -31,11 +35,15 @@ def all_nominated(name: str) -> Make:
     )
 
 
-@pytest.fixture(params=["exact", "faiss-flat", *RECIPES, *(f"all nominated by {name}" for name in RECIPES)])
-def make(request: pytest.FixtureRequest) -> Make:
-    if request.param != "exact":
-        pytest.importorskip("faiss")
+@pytest.fixture(params=["exact", "faiss-flat", *RECIPES, *(f"all nominated by {name}" for name in RECIPES), LANCE])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     name = request.param.removeprefix("all nominated by ")
+    if name not in ("exact", LANCE):
+        pytest.importorskip("faiss")
+    if name == LANCE:
+        return lambda gallery: LanceBackend(
+            make_gallery(tmp_path / uuid4().hex, gallery, np.zeros(len(gallery), np.int64), in_order=True).rows()
+        )
     return all_nominated(name) if name != request.param else lambda gallery: make_backend(name, gallery)
 
 
@@ -140,6 +148,11 @@ def test_batches_of_any_size_give_the_answers_of_single_queries(make: Make, num_
         assert (scores[number].tolist(), rows[number].tolist()) == (alone[0][0].tolist(), alone[1][0].tolist())
 
 
+def test_a_backend_of_tables_is_refused_where_there_are_none() -> None:
+    with pytest.raises(ConfigError, match="lance-ivf-rq searches a stored gallery"):
+        make_backend(LANCE, random_rows(1, 3))
+
+
 def test_auto_builds_no_index() -> None:
     assert type(make_backend("auto", random_rows(1, 3))).__name__ == "ExactBackend"
 
@@ -154,6 +167,7 @@ from nearid_search.indexer.approximate import ApproximateBackend, ScanRule
 from nearid_search.indexer.exact import ExactBackend
 from nearid_search.indexer.faiss_ann import AnnIndex
 from nearid_search.indexer.faiss_flat import FaissFlatBackend
+from nearid_search.indexer.lance_backend import LanceBackend
 from nearid_search.indexer.recipe import RECIPES
 gallery = np.eye(64, dtype=np.float32)
 backends = [ExactBackend(gallery), FaissFlatBackend(gallery)]

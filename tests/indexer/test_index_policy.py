@@ -23,7 +23,8 @@ MILLION = 1_000_000
         (10 * MILLION, 384, "18.6G", "10ms", "ivf-sq8"),
         (10 * MILLION, 384, "18.6G", "3ms", "ivf-rabitq"),
         (MILLION, 384, "1900M", "1us", "ivf-rabitq"),
-        (MILLION, 384, "1G", "10ms", "exact"),
+        (MILLION, 384, "1500M", "10ms", "exact"),
+        (MILLION, 384, "1G", "10ms", "lance-ivf-rq"),
         (MILLION, 1152, "16G", "10ms", "hnsw-sq8"),
     ],
 )
@@ -43,7 +44,10 @@ def test_the_reason_says_what_was_too_slow() -> None:
 
 
 def test_the_reason_says_what_is_not_kept() -> None:
-    assert "the vectors are 1.8G of 1.0G allowed" in choose_index(MILLION, 384, Budget(GIB, 0.01)).reason
+    assert "the vectors are 1.8G of 1.5G allowed" in choose_index(MILLION, 384, Budget(3 * GIB // 2, 0.01)).reason
+    assert choose_index(MILLION, 384, Budget(GIB, 0.01)).reason == (
+        "because 1,000,000 vectors of 384 are 1.4G of 1.0G allowed"
+    )
     assert "the least there is" in choose_index(MILLION, 384, Budget(4 * GIB, 1e-6)).reason
 
 
