@@ -97,7 +97,7 @@ def refresh_index(
     if action is None:
         ann = AnnIndex.build(RECIPES[backend], rows.vectors, on_step=on_step)
         on_step("writing", 0, 1)
-        save_index(index_dir, ann, rows, settings=SearchSettings())
+        save_index(index_dir, ann, rows, settings=_former_settings(index_dir, backend))
         action = "built"
     return Refresh(backend, reason, action)
 
@@ -154,6 +154,15 @@ def _keep(index_dir: Path, rows: GalleryRows, backend: str, on_step: OnStep) -> 
         return None  # making it anew is the remedy
     assert stored is not None  # noqa: S101  (it has a manifest)
     return _follow(index_dir, rows, stored, on_step)
+
+
+def _former_settings(index_dir: Path, backend: str) -> SearchSettings:
+    """Return how far the index to be replaced looks; what tuning measured was measured on it, and goes with it."""
+    try:
+        former = read_index_manifest(index_dir)
+    except IndexUnusableError:
+        former = None
+    return former.settings if former is not None and former.recipe == backend else SearchSettings()
 
 
 def _follow(index_dir: Path, rows: GalleryRows, stored: StoredIndex, on_step: OnStep) -> str | None:

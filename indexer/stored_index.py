@@ -44,7 +44,7 @@ def open_backend(name: str, index_dir: Path, rows: GalleryRows, *, on_warning: O
     except (IndexUnusableError, MissingExtraError) as error:
         if name != "auto" and isinstance(error, MissingExtraError):
             raise
-        on_warning(f"{error}; {_instead(name)}. To make it anew: nearid-search index")
+        on_warning(f"{error}; {_instead(name)}: index again to make it anew")
         stored = None
     if stored is None:
         return make_backend(name, rows.vectors)
@@ -55,7 +55,7 @@ def open_backend(name: str, index_dir: Path, rows: GalleryRows, *, on_warning: O
     if beside > _MUCH * len(rows.keys):
         on_warning(
             f"{beside:,} of {len(rows.keys):,} images are not in the search index and are scanned: "
-            "nearid-search index adds them"
+            "index again to add them"
         )
     settings = stored.manifest.settings
     return ApproximateBackend(rows.vectors, stored.ann, settings=settings, row_of=stored.row_of)

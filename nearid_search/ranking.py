@@ -19,6 +19,9 @@ FIRST_FETCH = 32
 """Hits fetched at first, at least; seldom does one identity have them all."""
 
 
+_HITS_AT_ONCE = 4_000_000  # bounds the memory of a batch where hundreds of views of one identity come first
+
+
 class RankedIdentity(NamedTuple):
     """One identity in rank order.
 
@@ -82,9 +85,12 @@ def rank_many(
     fetch = min(searched, max(FIRST_FETCH, 4 * (k + 1)))
     uncertain = np.arange(len(queries)) if searched else np.empty(0, np.int64)
     while len(uncertain):
-        scores, rows = backend.search(queries[uncertain], k=fetch, allowed=allowed)
-        for number, own_scores, own_rows in zip(uncertain.tolist(), scores, rows, strict=True):
-            ranked[number] = group_hits(own_scores, own_rows, codes[own_rows], k=k + 1)
+        at_once = max(1, _HITS_AT_ONCE // fetch)
+        for start in range(0, len(uncertain), at_once):
+            numbers = uncertain[start : start + at_once]
+            scores, rows = backend.search(queries[numbers], k=fetch, allowed=allowed)
+            for number, own_scores, own_rows in zip(numbers.tolist(), scores, rows, strict=True):
+                ranked[number] = group_hits(own_scores, own_rows, codes[own_rows], k=k + 1)
         if fetch == searched:
             break
         # Hits may still be missing while the last identity wanted is not followed by another one.

@@ -223,6 +223,7 @@ class _Best:
         self._query = np.empty(0, np.int64)
         self._row = np.empty(0, np.int64)
         self._score = np.empty(0, np.float32)
+        self._held = 0
 
     def offer(self, scores: NDArray[np.float32], chunk: Rows) -> None:
         """Keep what may count of a chunk's scores, (Q, len(chunk))."""
@@ -234,10 +235,13 @@ class _Best:
             self._query = np.concatenate([self._query, query])
             self._row = np.concatenate([self._row, chunk[place]])
             self._score = np.concatenate([self._score, scores[query, place]])
+        # Sorting what is held each time would take longer than the product where k is large or many rows are alike.
+        if len(self._query) > 2 * max(self._held, self._k * len(self._floor)):
             self._cut()
 
     def rows(self) -> list[Rows]:
         """Return the rows kept for each query, in any order."""
+        self._cut()
         return np.split(self._row, np.searchsorted(self._query, np.arange(1, len(self._floor))))
 
     def _cut(self) -> None:
@@ -249,3 +253,4 @@ class _Best:
         self._floor[full] = self._score[bounds[full] + self._k - 1] - self._slack
         keep = self._score >= self._floor[self._query]
         self._query, self._row, self._score = self._query[keep], self._row[keep], self._score[keep]
+        self._held = len(self._query)

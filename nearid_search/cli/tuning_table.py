@@ -33,4 +33,4 @@ def print_tuning(report: TuneReport, *, json: bool) -> None:
         )
     )
     if not tuning.reached:
-        note(f"that is more than {tuning.max_loss}: nearid-search index --backend exact loses nothing")
+        note(f"that is more than {tuning.max_loss}: index again with --backend exact, which loses nothing")

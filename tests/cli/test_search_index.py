@@ -68,8 +68,7 @@ def test_a_damaged_index_is_named_and_mended(inside: Path, capsys: pytest.Captur
     answer, warned = said(capsys, "query", "catalogue/1/5.png")
     assert answer == expected
     assert warned.endswith(
-        f"{path} was altered since it was written; every vector is scanned instead. "
-        "To make it anew: nearid-search index\n"
+        f"{path} was altered since it was written; every vector is scanned instead: index again to make it anew\n"
     )
     assert warned.count("\n") == 1
     said(capsys, "index", "catalogue")

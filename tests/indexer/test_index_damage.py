@@ -57,7 +57,7 @@ def test_damage_to_any_file_is_noticed_and_mended(gallery: Gallery, part: str, d
     assert type(backend) is ExactBackend
     (line,) = warnings
     assert str(path) in line
-    assert line.endswith("; every vector is scanned instead. To make it anew: nearid-search index")
+    assert line.endswith("; every vector is scanned instead: index again to make it anew")
     described = describe_index(gallery.index_dir, gallery.rows())
     assert described is not None
     assert described["state"] == "unusable"

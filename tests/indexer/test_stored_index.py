@@ -108,7 +108,7 @@ def test_clusters_are_made_anew_when_the_gallery_has_doubled(gallery: Gallery) -
     add_images(gallery, VECTORS[:1], CODES[:1], start=2 * COUNT)
     warnings: list[str] = []
     assert_exact(gallery, warnings)
-    assert warnings == ["301 of 601 images are not in the search index and are scanned: nearid-search index adds them"]
+    assert warnings == ["301 of 601 images are not in the search index and are scanned: index again to add them"]
     assert refresh(gallery, "ivf-sq8").action == "built"
     assert_exact(gallery)
 

@@ -1,20 +1,22 @@
 """Tuning on look-alikes: it looks as far as it must, measures what it says, and stores it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import oracles
 import pytest
 from embeddings import look_alikes
-from made_galleries import add_images, make_gallery
+from made_galleries import add_images, key_of, make_gallery
 from stored_indexes import NEVER_SCAN, refresh
 
 from nearid_search.config import TuneConfig
 from nearid_search.errors import ConfigError, IndexUnusableError
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.index_file import StoredIndex, open_index
+from nearid_search.indexer.index_manifest import read_index_manifest, write_index_manifest
 from nearid_search.indexer.index_rows import GalleryRows
-from nearid_search.indexer.recipe import RECIPES
+from nearid_search.indexer.recipe import RECIPES, SearchSettings
 from nearid_search.indexer.stored_index import describe_index
 from nearid_search.indexer.tune import find_look_alikes, tune_gallery, tune_index
 
@@ -105,6 +107,20 @@ def test_tuning_outlives_added_rows(tmp_path: Path) -> None:
     described = describe_index(gallery.index_dir, gallery.rows())
     assert described is not None
     assert (described["tuning"]["rows"], described["settings"]) == (500, report.settings_in_words)
+
+
+def test_an_index_made_anew_looks_as_far_but_has_no_figures(tmp_path: Path) -> None:
+    gallery = make_gallery(tmp_path / "gallery", VECTORS[:500], CODES[:500])
+    refresh(gallery, "ivf-sq8")
+    manifest = read_index_manifest(gallery.index_dir)
+    assert manifest is not None
+    tune_gallery(gallery, CONFIG)
+    write_index_manifest(gallery.index_dir, replace(manifest, settings=SearchSettings(nprobe=999)))
+    gallery.store.remove_images([key_of(number) for number in range(60)])
+    assert refresh(gallery, "ivf-sq8").action == "built"
+    described = describe_index(gallery.index_dir, gallery.rows())
+    assert described is not None
+    assert (described["settings"], described["tuning"]) == ("overfetch 2, nprobe 999", None)
 
 
 def test_nothing_to_tune(tmp_path: Path) -> None:
