@@ -149,8 +149,8 @@ def open_index(index_dir: Path, rows: GalleryRows, *, mapped: bool = True) -> St
         digests: NDArray[np.uint64] = np.load(index_dir / manifest.files["digests"].name, allow_pickle=False)
     except (IndexUnusableError, OSError, RuntimeError) as error:
         latest = read_index_manifest(index_dir)
-        if latest is not None and latest.files != manifest.files:
-            return open_index(index_dir, rows, mapped=mapped)  # another process has put a new one in force meanwhile
+        if latest is None or latest.files != manifest.files:
+            return open_index(index_dir, rows, mapped=mapped)  # another process has replaced or removed it meanwhile
         if isinstance(error, IndexUnusableError):
             raise
         raise IndexUnusableError(f"the search index in {index_dir} cannot be read ({_reason(error)})") from error

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nearid_search.indexer.store import GalleryStore
 from nearid_search.similarity import Embeddings, Rows
 
-_ROWS_AT_ONCE = 16_384
+_ROWS_AT_ONCE = 1_024  # the products stay in the processor's cache
 _DIGEST_SEED = 20_260
 
 
@@ -54,11 +54,16 @@ def row_digests(vectors: Embeddings) -> NDArray[np.uint64]:
     Returns:
         (N,) uint64.
     """
-    weights = np.random.default_rng(_DIGEST_SEED).integers(1, 2**63, vectors.shape[1], dtype=np.uint64)
+    # Odd weights: where one word differs the digest does. Two numbers make a word if their count is even.
+    word = np.dtype(np.uint64 if vectors.shape[1] % 2 == 0 else np.uint32)
+    words = 4 * vectors.shape[1] // word.itemsize
+    weights = np.random.default_rng(_DIGEST_SEED).integers(0, 2**63, words, dtype=np.uint64) * np.uint64(2) + np.uint64(
+        1
+    )
     digests = np.empty(len(vectors), np.uint64)
     for start in range(0, len(vectors), _ROWS_AT_ONCE):
-        bits = np.ascontiguousarray(vectors[start : start + _ROWS_AT_ONCE]).view(np.uint32)
-        digests[start : start + _ROWS_AT_ONCE] = (bits * weights).sum(axis=1, dtype=np.uint64)
+        block = np.ascontiguousarray(vectors[start : start + _ROWS_AT_ONCE]).view(word)
+        digests[start : start + _ROWS_AT_ONCE] = (block * weights).sum(axis=1, dtype=np.uint64)
     return digests
 
 

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from embeddings import random_rows
 from made_galleries import add_images, key_of, make_gallery
 from stored_indexes import CODES, COUNT, VECTORS, assert_exact, refresh, searched
 
@@ -13,6 +15,7 @@ from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.index_manifest import read_index_manifest
 from nearid_search.indexer.index_policy import Choice
 from nearid_search.indexer.index_refresh import Refresh, refresh_index
+from nearid_search.indexer.index_rows import row_digests
 from nearid_search.indexer.recipe import RECIPES
 from nearid_search.indexer.stored_index import describe_index, open_backend
 
@@ -192,3 +195,15 @@ def test_an_open_index_outlives_its_replacement(gallery: Gallery, name: str) -> 
     refresh(gallery, name)
     after = backend.search(VECTORS[:40], k=10)
     assert [part.tolist() for part in before] == [part.tolist() for part in after]
+
+
+@pytest.mark.parametrize("dim", [7, 8])
+def test_a_digest_notices_every_bit_of_its_row_and_of_no_other(dim: int) -> None:
+    rows = random_rows(3, 1_030, dim)
+    digests = row_digests(rows)
+    assert len(set(digests.tolist())) == len(rows)
+    for place in range(dim):
+        for bit in range(32):
+            changed = rows.copy()
+            changed.view(np.uint32)[1_027, place] ^= np.uint32(1 << bit)
+            assert np.flatnonzero(row_digests(changed) != digests).tolist() == [1_027]
