@@ -51,31 +51,33 @@ class TuneReport:
 
     Attributes:
         gallery: folder of the gallery.
-        backend: which kind of index it has.
-        settings: how far a search looks from now on.
+        backend: which kind of index it has. There is nothing to tune in "exact", which loses nothing, and in
+            "lance-ivf-rq", whose settings are fixed.
+        settings: how far a search looks from now on; None if there was nothing to tune.
         settings_in_words: those that matter for this kind.
-        tuning: what was measured with them.
+        tuning: what was measured with them; None if there was nothing to tune.
         tried: every setting measured, in order.
     """
 
     gallery: str
     backend: str
-    settings: SearchSettings
+    settings: SearchSettings | None
     settings_in_words: str
-    tuning: Tuning
+    tuning: Tuning | None
     tried: tuple[Rung, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report with the stable keys of ``gallery tune --json``."""
+        queries = 1 if self.tuning is None else self.tuning.queries
         tried = [
-            {**rung._asdict(), "settings": asdict(rung.settings), "loss": 100 * rung.lost / self.tuning.queries}
+            {**rung._asdict(), "settings": asdict(rung.settings), "loss": 100 * rung.lost / queries}
             for rung in self.tried
         ]
         return {
             "gallery": self.gallery,
             "backend": self.backend,
-            "settings": asdict(self.settings),
-            "tuning": asdict(self.tuning),
+            "settings": None if self.settings is None else asdict(self.settings),
+            "tuning": None if self.tuning is None else asdict(self.tuning),
             "tried": tried,
         }
 
@@ -101,12 +103,12 @@ def tune_gallery(gallery: Gallery, config: TuneConfig | None = None, *, on_rung:
     """Tune the search index of a gallery and store the settings with what they cost.
 
     Args:
-        gallery: a gallery with an index.
+        gallery: a gallery, usually with a search index.
         config: how.
         on_rung: told of every setting measured.
 
     Raises:
-        ConfigError: if the gallery has no index, or no identity with two images.
+        ConfigError: if no identity has two images.
         GalleryLockedError: if another process is writing to it.
         IndexUnusableError: if the index is damaged or was made from other embeddings.
         OSError: if the result cannot be written.
@@ -116,7 +118,8 @@ def tune_gallery(gallery: Gallery, config: TuneConfig | None = None, *, on_rung:
         rows = gallery.rows(table.column("key").to_pylist())
         stored = open_index(gallery.index_dir, rows)
         if stored is None:
-            raise _nothing_to_tune(gallery)
+            backend = "exact" if lance_index_state(gallery.store) is None else LANCE
+            return TuneReport(str(gallery.folder), backend, None, "", None, ())
         _, codes = np.unique(np.asarray(table.column("identity").to_pylist(), dtype=object), return_inverse=True)
         settings, tuning, tried = tune_index(stored, rows, codes.astype(np.int64), config, on_rung=on_rung)
         write_index_manifest(gallery.index_dir, replace(stored.manifest, settings=settings, tuning=tuning))
@@ -175,17 +178,6 @@ def tune_index(
         reached=100 * last.lost <= config.max_loss * count,
     )
     return last.settings, tuning, tried
-
-
-def _nothing_to_tune(gallery: Gallery) -> ConfigError:
-    if lance_index_state(gallery.store) is not None:
-        return ConfigError(
-            f"the index inside the tables of {gallery.folder} ({LANCE}) has fixed settings: nothing to tune"
-        )
-    return ConfigError(
-        f"{gallery.folder} has no search index to tune: every vector is scanned, which loses nothing; "
-        "ask for one with: nearid-search index CATALOGUE --backend hnsw-sq8"
-    )
 
 
 def find_look_alikes(vectors: Embeddings, codes: NDArray[np.int64], config: TuneConfig) -> LookAlikes:

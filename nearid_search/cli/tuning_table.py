@@ -17,6 +17,10 @@ def print_tuning(report: TuneReport, *, json: bool) -> None:
         print_json(report.as_dict())
         return
     tuning = report.tuning
+    if tuning is None:
+        why = "every vector is scanned, which loses nothing" if report.backend == "exact" else "its settings are fixed"
+        note(f"nothing to tune: {report.gallery} is searched with {report.backend}, and {why}")
+        return
     table = Table(show_edge=False, header_style="dim")
     table.add_column("settings")
     for heading in ("lost", "recall@10", "p50"):

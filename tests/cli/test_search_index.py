@@ -107,6 +107,10 @@ def test_the_plan_says_why(inside: Path, capsys: pytest.CaptureFixture[str], tmp
     said(capsys, *command[:4], "--latency", "auto")
     info, _ = said(capsys, "gallery", "info", "--gallery", str(tmp_path / "gallery"))
     assert info["index"] is None
+    assert run(["gallery", "tune", "--gallery", str(tmp_path / "gallery")]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.endswith("is searched with exact, and every vector is scanned, which loses nothing\n")
 
 
 @pytest.mark.usefixtures("inside")
