@@ -24,7 +24,7 @@ class ScanRule(NamedTuple):
     """When rows are scanned although there is an index.
 
     Attributes:
-        rows: up to this many rows to search among; a scan of them takes two or three milliseconds.
+        rows: up to this many rows to search among; one matrix product scores them all.
         share: when more than this share of them would be nominated.
     """
 

@@ -19,7 +19,7 @@ class FaissFlatBackend:
     FAISS rounds differently from ``similarity.pair_scores``, so it fetches until the last row lies below the k-th
     score by more than the rounding error; the cut after re-scoring is then the exact one.
 
-    FAISS scans query by query, at a tenth of the speed, until a batch holds ``distance_compute_blas_threshold``
+    FAISS scans query by query, many times slower, until a batch holds ``distance_compute_blas_threshold``
     numbers, and always where rows are selected. The threshold is a setting of the whole process, so it is left alone;
     what would fall under it goes through ``similarity.top_k`` over the same rows.
 
