@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.errors import ConfigError
+from nearid_search.indexer.recipe import RECIPES
 from nearid_search.similarity import Embeddings, Rows
 
-BACKENDS = ("auto", "exact", "faiss-flat")
-_EXACT_BELOW = 50_000  # rows; below it a NumPy scan answers before FAISS is imported
+LANCE = "lance-ivf-rq"
+BACKENDS = ("auto", "exact", "faiss-flat", *RECIPES, LANCE)
 
 
 class VectorBackend(Protocol):
@@ -43,23 +44,41 @@ class VectorBackend(Protocol):
         ...
 
 
+def check_backend(name: str) -> str:
+    """Return ``name`` if it is one of ``BACKENDS``.
+
+    Raises:
+        ConfigError: if it is not.
+    """
+    if name not in BACKENDS:
+        raise ConfigError(f"unknown backend {name!r}: use one of {', '.join(BACKENDS)}")
+    return name
+
+
 def make_backend(name: str, gallery: Embeddings) -> VectorBackend:
     """Build a backend over embeddings in memory.
 
     Args:
-        name: "exact", "faiss-flat", or "auto" (exact below 50,000 rows, FAISS from there).
+        name: "exact", "faiss-flat", the name of an approximate index, which is then built, or "auto", which is exact:
+            what an index would save here, building it costs a hundred times over.
         gallery: (G, D) float32 unit rows; G may be 0.
 
     Raises:
-        ConfigError: if the name is unknown, or two builds of FAISS are installed.
-        MissingExtraError: if FAISS is not installed.
+        ConfigError: if the name is unknown or needs a stored gallery, or two builds of FAISS are installed.
+        MissingExtraError: if FAISS is needed and not installed.
     """
-    if name not in BACKENDS:
-        raise ConfigError(f"unknown backend {name!r}: use one of {', '.join(BACKENDS)}")
-    if name == "exact" or (name == "auto" and len(gallery) < _EXACT_BELOW):
+    if check_backend(name) == LANCE:
+        raise ConfigError(f"{LANCE} searches a stored gallery: make one with nearid-search index --backend {LANCE}")
+    if name in ("auto", "exact"):
         from nearid_search.indexer.exact import ExactBackend
 
         return ExactBackend(gallery)
-    from nearid_search.indexer.faiss_flat import FaissFlatBackend
+    if name == "faiss-flat":
+        from nearid_search.indexer.faiss_flat import FaissFlatBackend
 
-    return FaissFlatBackend(gallery)
+        return FaissFlatBackend(gallery)
+    from nearid_search.indexer.approximate import ApproximateBackend
+    from nearid_search.indexer.faiss_ann import AnnIndex
+    from nearid_search.similarity import check_embeddings
+
+    return ApproximateBackend(gallery, AnnIndex.build(RECIPES[name], check_embeddings(gallery, name="gallery")))

@@ -12,14 +12,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nearid_search.config import EncoderConfig, IndexConfig
+from nearid_search.config import AnnConfig, EncoderConfig, IndexConfig
 from nearid_search.encoder import open_encoder
 from nearid_search.errors import GalleryCorruptError, GalleryWriteError
 from nearid_search.image_encoder import ImageEncoder
+from nearid_search.indexer.faiss_ann import OnStep
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.index_refresh import OnChoice, refresh_search, require_backend
 from nearid_search.indexer.location import locate_gallery, stored_path
 from nearid_search.indexer.lock import writer_lock
-from nearid_search.indexer.manifest import read_manifest, require_encoder
+from nearid_search.indexer.manifest import Manifest, read_manifest, require_encoder
 from nearid_search.indexer.rebuild import (
     open_draft,
     publish_draft,
@@ -46,6 +48,9 @@ def index_catalogue(
     rebuild: bool = False,
     on_plan: OnPlan | None = None,
     on_progress: OnProgress | None = None,
+    search: AnnConfig | None = None,
+    on_choice: OnChoice | None = None,
+    on_step: OnStep | None = None,
 ) -> IndexReport:
     """Build a gallery from a catalogue, or bring it up to date.
 
@@ -60,6 +65,9 @@ def index_catalogue(
             until the new one is complete; a rebuild that was stopped goes on.
         on_plan: called before any work, once a catalogue.
         on_progress: called after every file.
+        search: what searching may cost; what it leaves open is as the gallery remembers it.
+        on_choice: called with how the gallery is to be searched, after the images are stored.
+        on_step: called at every step of making a search index.
 
     Returns:
         What was done.
@@ -71,6 +79,8 @@ def index_catalogue(
         BackboneError, ConfigError, DeviceUnavailableError, MissingExtraError, WeightsError: from opening the encoder.
     """
     folder = locate_gallery(Path(gallery) if gallery is not None else None)
+    search = search or AnnConfig()
+    require_backend(search.backend)
     require_gallery_folder(folder)
     if not folder.exists():
         # A catalogue that cannot be used must not leave an empty gallery behind.
@@ -78,7 +88,12 @@ def index_catalogue(
     job = _Job(folder, encoder, encoder_config, config or IndexConfig(), on_plan, on_progress)
     with writer_lock(folder):
         try:
-            return (job.rebuild if rebuild else job.refresh)(Path(os.path.abspath(catalogue)), identities)
+            remembered = _remembered_search(folder)
+            report = (job.rebuild if rebuild else job.refresh)(Path(os.path.abspath(catalogue)), identities)
+            started = time.perf_counter()
+            done = refresh_search(Gallery.open(folder), search.over(remembered), on_choice=on_choice, on_step=on_step)
+            seconds = report.seconds + time.perf_counter() - started
+            return replace(report, search=f"{done.backend} {done.reason}", seconds=seconds)
         except OSError as error:
             if isinstance(error, GalleryWriteError):
                 raise
@@ -149,11 +164,20 @@ class _Job:
 
 
 def _described_catalogues(folder: Path) -> dict[str, str | None]:
-    try:
-        manifest = read_manifest(folder)
-    except GalleryCorruptError:
-        return {}  # a rebuild is the remedy for exactly this; which other catalogues there were is lost
+    manifest = _readable_manifest(folder)
     return {} if manifest is None else dict(manifest.catalogues)
+
+
+def _remembered_search(folder: Path) -> AnnConfig:
+    manifest = _readable_manifest(folder)
+    return AnnConfig() if manifest is None else manifest.search
+
+
+def _readable_manifest(folder: Path) -> Manifest | None:
+    try:
+        return read_manifest(folder)
+    except GalleryCorruptError:
+        return None  # a rebuild is the remedy for exactly this; which other catalogues there were is lost
 
 
 def _sources(

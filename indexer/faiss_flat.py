@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.indexer.faiss_install import import_faiss
-from nearid_search.similarity import Embeddings, Rows, check_embeddings, rank_candidates, rounding_slack
+from nearid_search.similarity import Embeddings, Rows, check_embeddings, rank_candidates, rounding_slack, top_k
 
 _OVERFETCH = 16
 
@@ -18,6 +18,10 @@ class FaissFlatBackend:
 
     FAISS rounds differently from ``similarity.pair_scores``, so it fetches until the last row lies below the k-th
     score by more than the rounding error; the cut after re-scoring is then the exact one.
+
+    FAISS scans query by query, many times slower, until a batch holds ``distance_compute_blas_threshold``
+    numbers, and always where rows are selected. The threshold is a setting of the whole process, so it is left alone;
+    what would fall under it goes through ``similarity.top_k`` over the same rows.
 
     Args:
         gallery: (G, D) float32 unit rows; G may be 0.
@@ -49,6 +53,10 @@ class FaissFlatBackend:
             raise ValueError(f"k must be at least 1, got {k}")
         checked = check_embeddings(queries, dim=self._gallery.shape[1], name="queries")
         searched = self.num_rows if allowed is None else len(allowed)
+        if len(checked) > 1 and (
+            allowed is not None or checked.size < self._faiss.cvar.distance_compute_blas_threshold
+        ):
+            return top_k(checked, self._gallery, k=k, allowed=allowed)
         kept = min(k, searched)
         scores = np.empty((len(checked), kept), np.float32)
         rows = np.empty((len(checked), kept), np.int64)
@@ -57,20 +65,26 @@ class FaissFlatBackend:
                 scores[number], rows[number] = rank_candidates(checked[number], self._gallery, candidates, k=kept)
         return scores, rows
 
-    def _nominate(self, queries: Embeddings, kept: int, searched: int, allowed: Rows | None) -> Rows:
+    def _nominate(self, queries: Embeddings, kept: int, searched: int, allowed: Rows | None) -> list[Rows]:
         options: dict[str, Any] = {}
-        parameters: Any = self._faiss.SearchParameters
         if allowed is not None:
-            selector = self._faiss.IDSelectorBatch(allowed)
-            options["params"] = parameters(sel=selector)
+            mask = np.zeros(self.num_rows, bool)
+            mask[allowed] = True
+            bits = np.packbits(mask, bitorder="little")
+            options["params"] = self._faiss.SearchParameters(sel=self._faiss.IDSelectorBitmap(bits))
         # faiss.contrib.torch_utils, which other libraries import, replaces `search` by one that takes no parameters and
         # keeps the original under this name.
         search = getattr(self._index, "search_numpy", self._index.search)
         slack = rounding_slack(self._gallery.shape[1])
         fetch = min(searched, kept + _OVERFETCH)
-        while True:
-            scores, rows = search(queries, fetch, **options)
-            settled = scores[:, -1] < scores[:, kept - 1] - slack
-            if fetch == searched or settled.all():
-                return np.asarray(rows, np.int64)
+        nominated: list[Rows] = [np.empty(0, np.int64)] * len(queries)
+        unsettled = np.arange(len(queries))
+        while len(unsettled):
+            scores, rows = search(queries[unsettled], fetch, **options)
+            for number, found in zip(unsettled, rows, strict=True):
+                nominated[number] = np.asarray(found, np.int64)
+            if fetch == searched:
+                break
+            unsettled = unsettled[scores[:, -1] >= scores[:, kept - 1] - slack]
             fetch = min(searched, 2 * fetch)
+        return nominated

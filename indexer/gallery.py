@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nearid_search import __version__
-from nearid_search.config import EncoderConfig
+from nearid_search.config import AnnConfig, EncoderConfig
 from nearid_search.errors import GalleryCorruptError, GalleryMismatchError
 from nearid_search.head_file import read_head_manifest, save_head
+from nearid_search.indexer.index_manifest import INDEX_DIRNAME
+from nearid_search.indexer.index_rows import GalleryRows
 from nearid_search.indexer.location import locate_gallery, require_gallery
 from nearid_search.indexer.manifest import (
     HEAD_NAME,
@@ -23,6 +27,7 @@ from nearid_search.indexer.manifest import (
     write_manifest,
 )
 from nearid_search.indexer.store import GalleryStore
+from nearid_search.indexer.stored_index import describe_index
 from nearid_search.records import Failure
 from nearid_search.shipped_heads import AUTO_HEAD, NO_HEAD, find_head
 
@@ -130,6 +135,24 @@ class Gallery:
         head = self.manifest.encoder.head
         return None if head is None else self.folder / head
 
+    @property
+    def index_dir(self) -> Path:
+        """Folder of its search index, whether or not it has one."""
+        return self.folder / INDEX_DIRNAME
+
+    def rows(self, keys: Sequence[str] | None = None) -> GalleryRows:
+        """Return its embeddings as they are now, to be read when they are needed.
+
+        Args:
+            keys: all content keys, sorted, if they are known.
+        """
+        if keys is None:
+            keys = self.store.image_table([]).column("key").to_pylist()
+        record = self.manifest.encoder
+        return GalleryRows(
+            encoder=record.fingerprint, tables=self.manifest.tables, dim=record.dim, keys=keys, store=self.store
+        )
+
     def open_encoder(self, *, device: str = "auto") -> ImageEncoder:
         """Open the encoder that made this gallery.
 
@@ -171,6 +194,12 @@ class Gallery:
             self.manifest = self.manifest.with_catalogue(stored, identities)
             write_manifest(self.folder, self.manifest, name=self._manifest_name)
 
+    def remember_search(self, search: AnnConfig) -> None:
+        """Note in the manifest what searching may cost."""
+        if self.manifest.search != search:
+            self.manifest = replace(self.manifest, search=search)
+            write_manifest(self.folder, self.manifest, name=self._manifest_name)
+
     def failures(self) -> list[Failure]:
         """Return the files that cannot be indexed, by stored path."""
         return sorted(
@@ -202,6 +231,8 @@ class Gallery:
             "catalogues": sorted(self.manifest.catalogues),
             "created_at": self.manifest.created_at,
             "version": self.store.version,
+            "search": asdict(self.manifest.search),
+            "index": describe_index(self.index_dir, self.rows()),
         }
 
 

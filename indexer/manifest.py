@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from nearid_search.config import AnnConfig
 from nearid_search.durable_file import rename, write_file
 from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, GalleryWriteError, NoEncoderError
 from nearid_search.sealed_json import seal, unseal
@@ -52,6 +53,7 @@ class Manifest:
         made_by: version of this library that created it.
         catalogues: stored path of each catalogue indexed into it -> absolute path of its identities table, or None.
         tables: name of the folder of its tables, beside the manifest.
+        search: what searching it may cost.
         format_version: layout of the gallery on disk.
     """
 
@@ -60,6 +62,7 @@ class Manifest:
     made_by: str
     catalogues: dict[str, str | None] = field(default_factory=dict)
     tables: str = TABLES_NAME
+    search: AnnConfig = field(default_factory=AnnConfig)
     format_version: int = FORMAT_VERSION
 
     def with_catalogue(self, stored: str, identities: str | None) -> Manifest:
@@ -144,7 +147,8 @@ def read_manifest(gallery_dir: Path, *, name: str = MANIFEST_NAME) -> Manifest |
             "upgrade nearid-search or index again with --rebuild"
         )
     encoder = EncoderRecord(**document.pop("encoder"))
-    manifest = Manifest(encoder=encoder, **document)
+    search = AnnConfig(**document.pop("search", {}))
+    manifest = Manifest(encoder=encoder, search=search, **document)
     for named, beginning in ((manifest.tables, TABLES_NAME), (encoder.head, HEAD_NAME)):
         if named is not None and not (named.startswith(beginning) and Path(named).name == named):
             raise GalleryCorruptError(f"{path} names the folder {named!r}, which is outside the gallery")

@@ -81,6 +81,11 @@ class GalleryStore:
         return int(self._images.version)
 
     @property
+    def images(self) -> Any:  # noqa: ANN401  (LanceDB's class has three names in three releases)
+        """The images table itself, for the index that lives in it."""
+        return self._images
+
+    @property
     def metadata_fields(self) -> tuple[pa.Field, ...]:
         """Columns of the images table that came from identities tables."""
         own = set(images_schema(1).names)

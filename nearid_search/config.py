@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nearid_search.amounts import parse_latency, parse_memory
 from nearid_search.errors import ConfigError
+
+AUTO = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,13 +57,71 @@ class IndexConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AnnConfig:
+    """What searching a gallery may cost; which index is kept for it follows from that.
+
+    Attributes:
+        backend: one of ``indexer.backend.BACKENDS``; "auto" to let the two budgets decide.
+        memory: for vectors and index together, such as "4G"; "auto" for half of the machine's.
+        latency: of a query without its encoding, such as "10ms"; "auto" for 10 ms.
+
+    None stands for what the gallery remembers, and where it remembers nothing for "auto".
+
+    Raises:
+        ConfigError: if an amount cannot be read.
+    """
+
+    backend: str | None = None
+    memory: str | None = None
+    latency: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.memory not in (None, AUTO):
+            parse_memory(str(self.memory))
+        if self.latency not in (None, AUTO):
+            parse_latency(str(self.latency))
+
+    def over(self, remembered: AnnConfig) -> AnnConfig:
+        """Return these settings, and the remembered ones where these leave something open."""
+        return AnnConfig(
+            backend=self.backend or remembered.backend,
+            memory=self.memory or remembered.memory,
+            latency=self.latency or remembered.latency,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class QueryConfig:
     """How a query is answered.
 
     Attributes:
         k: identities an answer lists.
-        backend: "auto", "exact" or "faiss-flat".
+        backend: one of ``indexer.backend.BACKENDS``.
     """
 
     k: int = 5
     backend: str = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneConfig:
+    """How an index is tuned.
+
+    Attributes:
+        queries: stored views asked.
+        seed: of the sample they are taken from.
+        max_loss: points of 100 of identity rank-1 that the index may lose.
+
+    Raises:
+        ConfigError: if a number is out of range.
+    """
+
+    queries: int = 1_000
+    seed: int = 0
+    max_loss: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.queries < 1:
+            raise ConfigError(f"queries must be at least 1, got {self.queries}")
+        if not 0 <= self.max_loss < 100:
+            raise ConfigError(f"max_loss must be from 0 to below 100 points, got {self.max_loss}")

@@ -41,6 +41,21 @@ def write_files(contents: Mapping[Path, bytes]) -> None:
         rename(temporary, path)
 
 
+def publish(temporary: Path, target: Path) -> None:
+    """Give a file that something else has written its name, once its content is on disk.
+
+    Args:
+        temporary: the file, complete.
+        target: its name, in the same folder.
+
+    Raises:
+        OSError: if it cannot be written or renamed.
+    """
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    rename(temporary, target)
+
+
 def rename(source: Path, target: Path) -> None:
     """Rename within a folder and wait until the folder's new content is on disk.
 

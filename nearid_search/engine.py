@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from nearid_search.config import QueryConfig
-from nearid_search.errors import ConfigError, NoEncoderError, UnreadableImageError
+from nearid_search.errors import (
+    ConfigError,
+    NoEncoderError,
+    SearchIndexWarning,
+    ShapeError,
+    UnreadableImageError,
+)
 from nearid_search.image_encoder import ImageEncoder
-from nearid_search.indexer.backend import make_backend
 from nearid_search.indexer.embedding_queries import read_queries
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.location import display_path
 from nearid_search.indexer.manifest import require_encoder
-from nearid_search.ranking import RankedIdentity, rank_identities_of_many
+from nearid_search.indexer.stored_index import OnWarning, open_backend
+from nearid_search.ranking import RankedIdentity, rank_many
 from nearid_search.records import Failure, IdentityMatch, MatchedImage, QueryAnswer
 from nearid_search.similarity import Embeddings, Rows
 from nearid_search.verdict import provisional_verdict
 
 _VIEWS_SHOWN = 4
-_QUERIES_AT_ONCE = 1_024  # enough for the matrix product to be fast; changes memory and speed, never an answer
+_QUERIES_AT_ONCE = 1_024  # rows read from a file at once
+_ANSWERS_AT_ONCE = 256
 
 
 class SearchEngine:
@@ -30,7 +38,8 @@ class SearchEngine:
     Args:
         gallery: the gallery; it is read as it is now.
         encoder: what encodes the queries; None if only embeddings will be asked about.
-        backend: "auto", "exact" or "faiss-flat".
+        backend: one of ``indexer.backend.BACKENDS``; "auto" is the gallery's search index if it has one.
+        on_warning: told in one line of a search index that is damaged or covers little; by default a Python warning.
 
     Raises:
         ConfigError: if the backend is unknown.
@@ -39,7 +48,14 @@ class SearchEngine:
         NoEncoderError: if another encoder made the gallery's embeddings, which were imported.
     """
 
-    def __init__(self, gallery: Gallery, encoder: ImageEncoder | None, *, backend: str = QueryConfig.backend) -> None:
+    def __init__(
+        self,
+        gallery: Gallery,
+        encoder: ImageEncoder | None,
+        *,
+        backend: str = QueryConfig.backend,
+        on_warning: OnWarning | None = None,
+    ) -> None:
         if encoder is not None:
             gallery.check_encoder(encoder)
         self.gallery = gallery
@@ -50,7 +66,8 @@ class SearchEngine:
         names, codes = np.unique(np.asarray(table.column("identity").to_pylist(), dtype=object), return_inverse=True)
         self._names: list[str] = names.tolist()
         self._codes = codes.astype(np.int64)
-        self._backend = make_backend(backend, gallery.store.embeddings(self._keys))
+        rows = gallery.rows(self._keys)
+        self.backend = open_backend(backend, gallery.index_dir, rows, on_warning=on_warning or _warn)
 
     @classmethod
     def open(
@@ -60,14 +77,16 @@ class SearchEngine:
         device: str = "auto",
         backend: str = QueryConfig.backend,
         encode: bool = True,
+        on_warning: OnWarning | None = None,
     ) -> SearchEngine:
         """Open a gallery and the encoder that made it.
 
         Args:
             gallery: its folder; by default ``NEARID_GALLERY`` or the nearest ``.nearid``.
             device: "auto", "cpu", "cuda" or "cuda:N".
-            backend: "auto", "exact" or "faiss-flat".
+            backend: one of ``indexer.backend.BACKENDS``; "auto" is the gallery's search index if it has one.
             encode: False if only embeddings will be asked about, so that no encoder is opened.
+            on_warning: told of a search index that is damaged or covers little; by default a Python warning.
 
         Raises:
             GalleryError: if the gallery is missing, damaged or of another format.
@@ -75,7 +94,8 @@ class SearchEngine:
             WeightsError: if the encoder's weights are missing.
         """
         opened = Gallery.open(gallery)
-        return cls(opened, opened.open_encoder(device=device) if encode else None, backend=backend)
+        encoder = opened.open_encoder(device=device) if encode else None
+        return cls(opened, encoder, backend=backend, on_warning=on_warning)
 
     @property
     def encoder(self) -> ImageEncoder:
@@ -148,7 +168,7 @@ class SearchEngine:
         """
         allowed = self._allowed(where)
         for block in read_queries(Path(source), self.gallery, block_rows=_QUERIES_AT_ONCE):
-            answers = iter(self.answer_many(block.embeddings, labels=block.labels, k=k, allowed=allowed))
+            answers = self.answer_many(block.embeddings, labels=block.labels, k=k, allowed=allowed)
             for label, fault in block.rows:
                 yield next(answers) if fault is None else Failure(label, fault)
 
@@ -165,34 +185,36 @@ class SearchEngine:
 
         Raises:
             ConfigError: if ``k`` is below 1.
-            ShapeError: if the embedding has another width.
+            ShapeError: if the embedding has another width or is not one row.
         """
-        (answer,) = self.answer_many(embedding, labels=[label], k=k, allowed=allowed)
-        return answer
+        return next(self.answer_many(embedding, labels=[label], k=k, allowed=allowed))
 
     def answer_many(
         self, embeddings: Embeddings, *, labels: Sequence[str], k: int = QueryConfig.k, allowed: Rows | None = None
-    ) -> list[QueryAnswer]:
-        """Answer a block of embeddings searched together; each answer is the one that ``answer`` gives it alone.
+    ) -> Iterator[QueryAnswer]:
+        """Answer embeddings one after another; they are searched many at a time, which is several times faster.
 
         Args:
-            embeddings: (Q, D) float32 unit rows of this gallery's encoder; Q may be 0. Scores of all of them with some
-                thousand gallery rows are in memory at once.
-            labels: what to call each query in its answer, Q of them.
+            embeddings: (Q, D) float32 unit rows of this gallery's encoder; Q may be 0.
+            labels: what to call each query in its answer.
             k: identities to list, at least 1.
             allowed: (A,) sorted gallery rows to search among; None means all.
 
         Raises:
             ConfigError: if ``k`` is below 1.
-            ShapeError: if the embeddings have another width.
-            ValueError: if there are more or fewer labels than embeddings.
+            ShapeError: if the embeddings have another width or another number than the labels.
         """
         if k < 1:
             raise ConfigError(f"k must be at least 1, got {k}")
-        ranked = rank_identities_of_many(self._backend, embeddings, self._codes, k=k, allowed=allowed)
-        return [self._answer(label, found, k) for label, found in zip(labels, ranked, strict=True)]
+        if len(labels) != len(embeddings):
+            raise ShapeError(f"embeddings and labels must be as many, got {len(embeddings)} and {len(labels)}")
+        for start in range(0, len(embeddings), _ANSWERS_AT_ONCE):
+            block = slice(start, start + _ANSWERS_AT_ONCE)
+            found = rank_many(self.backend, embeddings[block], self._codes, k=k, allowed=allowed)
+            for label, ranked in zip(labels[block], found, strict=True):
+                yield self._answer(ranked, label, k)
 
-    def _answer(self, label: str, ranked: list[RankedIdentity], k: int) -> QueryAnswer:
+    def _answer(self, ranked: list[RankedIdentity], label: str, k: int) -> QueryAnswer:
         margin = float(ranked[0].scores[0] - ranked[1].scores[0]) if len(ranked) > 1 else None
         matches = tuple(self._match(place, identity) for place, identity in enumerate(ranked[:k], start=1))
         verdict = provisional_verdict(matches[0].score if matches else None, margin)
@@ -224,3 +246,7 @@ class SearchEngine:
             return None
         accepted = set(self.gallery.store.keys_where(where))
         return np.asarray([row for row, key in enumerate(self._keys) if key in accepted], np.int64)
+
+
+def _warn(line: str) -> None:
+    warnings.warn(line, SearchIndexWarning, stacklevel=2)

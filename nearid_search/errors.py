@@ -15,6 +15,7 @@
     │  ├─ GalleryMismatchError             made by another encoder or format
     │  ├─ GalleryNotFoundError(FileNotFoundError)
     │  ├─ GalleryWriteError(OSError)       no permission, no space
+    │  ├─ IndexUnusableError               the search index is damaged or another gallery's; search does without it
     │  └─ NoEncoderError                   imported embeddings: nothing here can encode a picture
     ├─ MissingExtraError(ImportError)      carries .extra; prints the pip line
     ├─ ShapeError(ValueError)
@@ -87,6 +88,10 @@ class GalleryWriteError(GalleryError, OSError):
     """The gallery cannot be written."""
 
 
+class IndexUnusableError(GalleryError):
+    """The search index is damaged, or was made for other embeddings; a gallery answers without it."""
+
+
 class NoEncoderError(GalleryError):
     """The gallery holds imported embeddings, and no encoder that could make more of them."""
 
@@ -127,3 +132,7 @@ class UnreadableImageError(NearIDError, OSError):
 
 class WeightsError(NearIDError):
     """Weights are missing or are not the ones expected."""
+
+
+class SearchIndexWarning(UserWarning):
+    """A gallery is searched without its search index, or mostly beside it."""

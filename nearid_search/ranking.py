@@ -7,7 +7,6 @@ far was looked.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +15,11 @@ from numpy.typing import NDArray
 from nearid_search.indexer.backend import VectorBackend
 from nearid_search.similarity import Embeddings, Rows
 
-_FIRST_FETCH = 32
+FIRST_FETCH = 32
+"""Hits fetched at first, at least; seldom does one identity have them all."""
+
+
+_HITS_AT_ONCE = 4_000_000  # bounds the memory of a batch where hundreds of views of one identity come first
 
 
 class RankedIdentity(NamedTuple):
@@ -36,7 +39,7 @@ class RankedIdentity(NamedTuple):
 def rank_identities(
     backend: VectorBackend, query: Embeddings, codes: NDArray[np.int64], *, k: int, allowed: Rows | None = None
 ) -> list[RankedIdentity]:
-    """Rank identities by their best view, for one query; see ``rank_identities_of_many``.
+    """Rank identities by their best view, for one query; see ``rank_many``.
 
     Args:
         backend: what to search with.
@@ -52,16 +55,15 @@ def rank_identities(
     Raises:
         ValueError: if ``k`` is below 1.
     """
-    (ranked,) = rank_identities_of_many(backend, query, codes, k=k, allowed=allowed)
-    return ranked
+    return rank_many(backend, query, codes, k=k, allowed=allowed)[0]
 
 
-def rank_identities_of_many(
+def rank_many(
     backend: VectorBackend, queries: Embeddings, codes: NDArray[np.int64], *, k: int, allowed: Rows | None = None
 ) -> list[list[RankedIdentity]]:
-    """Rank identities by their best view, for a block of queries searched together.
+    """Rank identities for every query of a batch, as ``rank_identities`` does for one.
 
-    A query's answer does not depend on the others: the backend's scores and ties are exact in any company.
+    The batch is searched as one; only queries whose identities are not certain yet are searched again, farther.
 
     Args:
         backend: what to search with.
@@ -71,26 +73,30 @@ def rank_identities_of_many(
         allowed: (A,) sorted rows to search among; None means all.
 
     Returns:
-        For each query up to k + 1 identities, as ``rank_identities`` returns them.
+        Up to k + 1 identities for each query, best first.
 
     Raises:
         ValueError: if ``k`` is below 1.
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
-    answers: list[list[RankedIdentity]] = [[] for _ in queries]
+    ranked: list[list[RankedIdentity]] = [[] for _ in queries]
     searched = backend.num_rows if allowed is None else len(allowed)
-    pending = np.arange(len(queries) if searched else 0)
-    fetch = min(searched, max(_FIRST_FETCH, 4 * (k + 1)))
-    while len(pending):
-        block = queries if len(pending) == len(queries) else queries[pending]
-        scores, rows = backend.search(block, k=fetch, allowed=allowed)
-        for place, number in enumerate(pending):
-            answers[number] = group_hits(scores[place], rows[place], codes[rows[place]], k=k + 1)
+    fetch = min(searched, max(FIRST_FETCH, 4 * (k + 1)))
+    uncertain = np.arange(len(queries)) if searched else np.empty(0, np.int64)
+    while len(uncertain):
+        at_once = max(1, _HITS_AT_ONCE // fetch)
+        for start in range(0, len(uncertain), at_once):
+            numbers = uncertain[start : start + at_once]
+            scores, rows = backend.search(queries[numbers], k=fetch, allowed=allowed)
+            for number, own_scores, own_rows in zip(numbers.tolist(), scores, rows, strict=True):
+                ranked[number] = group_hits(own_scores, own_rows, codes[own_rows], k=k + 1)
+        if fetch == searched:
+            break
         # Hits may still be missing while the last identity wanted is not followed by another one.
-        pending = pending[[fetch < searched and len(answers[number]) <= k for number in pending]]
+        uncertain = np.asarray([number for number in uncertain.tolist() if len(ranked[number]) <= k], np.int64)
         fetch = min(searched, 4 * fetch)
-    return answers
+    return ranked
 
 
 def group_hits(scores: NDArray[np.float32], rows: Rows, codes: NDArray[np.int64], *, k: int) -> list[RankedIdentity]:
@@ -111,10 +117,11 @@ def group_hits(scores: NDArray[np.float32], rows: Rows, codes: NDArray[np.int64]
         [(5, [0, 1]), (3, [2])]
     """
     _, first = np.unique(codes, return_index=True)
-    starts: Sequence[int] = sorted(first.tolist())
+    # One more than are kept: where the last of them ends.
+    starts = np.sort(first)[: k + 1]
+    stops = np.append(starts, len(codes))[1 : k + 1]
     ranked = []
-    for place, start in enumerate(starts[:k]):
-        stop = starts[place + 1] if place + 1 < len(starts) else len(codes)
+    for start, stop in zip(starts[:k].tolist(), stops.tolist(), strict=True):
         own = start + np.flatnonzero(codes[start:stop] == codes[start])
         ranked.append(RankedIdentity(int(codes[start]), rows[own], scores[own]))
     return ranked

@@ -117,6 +117,7 @@ class IndexReport:
         seconds: wall-clock time of the run.
         images_per_second: images encoded in a second of the encoding phase; 0 when none was.
         failures: files of this catalogue that cannot be indexed.
+        search: how the gallery is searched now and why, in one line.
     """
 
     gallery: str
@@ -131,6 +132,7 @@ class IndexReport:
     seconds: float
     images_per_second: float
     failures: tuple[Failure, ...]
+    search: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report with the stable keys of ``index --json``."""
@@ -147,6 +149,7 @@ class IndexReport:
             "identities": self.identities,
             "seconds": round(self.seconds, 3),
             "images_per_second": round(self.images_per_second, 2),
+            "search": self.search,
             "failures": [{"path": failure.path, "error": failure.error} for failure in self.failures],
         }
 

@@ -8,6 +8,8 @@ before the cut, so the chunk size cannot change an answer.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +20,8 @@ Rows = NDArray[np.int64]
 
 # A little more than 2**-24, because the norm itself is rounded.
 _HALF_STEP = float(np.finfo(np.float32).eps) / 2 * (1 + 1e-6)
+_QUERIES_AT_ONCE = 256  # enough for the full speed of a matrix product; bounds the memory a batch takes
+_ROWS_CHECKED_AT_ONCE = 65_536
 
 
 def check_embeddings(
@@ -41,9 +45,10 @@ def check_embeddings(
         raise ShapeError(f"{name} must be {wanted}, got {embeddings.shape}")
     if embeddings.dtype != np.float32:
         raise ShapeError(f"{name} must be float32, got {embeddings.dtype}")
-    finite = np.isfinite(embeddings).all(axis=1)
-    if not finite.all():
-        raise ShapeError(f"{name} must be finite: row {int(np.argmin(finite))} holds NaN or infinity")
+    for start in range(0, len(embeddings), _ROWS_CHECKED_AT_ONCE):
+        finite = np.isfinite(embeddings[start : start + _ROWS_CHECKED_AT_ONCE]).all(axis=1)
+        if not finite.all():
+            raise ShapeError(f"{name} must be finite: row {start + int(np.argmin(finite))} holds NaN or infinity")
     return np.ascontiguousarray(embeddings)
 
 
@@ -201,24 +206,61 @@ def top_k(
 
 def _nominate(
     queries: Embeddings, gallery: Embeddings, searched: Rows, k: int, chunk_rows: int, whole: bool
-) -> list[Rows]:
-    """Return, for each query, every row whose float32 score is within rounding error of the k-th best."""
-    slack = rounding_slack(gallery.shape[1])
-    scores = [np.empty(0, np.float32)] * len(queries)
-    rows = [np.empty(0, np.int64)] * len(queries)
-    floors = np.empty(len(queries), np.float32)
-    for start in range(0, len(searched), chunk_rows):
-        chunk = searched[start : start + chunk_rows]
-        block = gallery[start : start + chunk_rows] if whole else gallery[chunk]
-        block_scores = queries @ block.T
-        for number in range(len(queries)):
-            # Once k rows are known, those of this block that cannot reach the k-th are not looked at again.
-            near = slice(None) if len(rows[number]) < k else block_scores[number] >= floors[number]
-            merged = np.concatenate([scores[number], block_scores[number][near]])
-            merged_rows = np.concatenate([rows[number], chunk[near]])
-            if len(merged) >= k:
-                floors[number] = np.partition(merged, -k)[-k] - slack
-                keep = merged >= floors[number]
-                merged, merged_rows = merged[keep], merged_rows[keep]
-            scores[number], rows[number] = merged, merged_rows
-    return rows
+) -> Iterator[Rows]:
+    """Yield, for each query, every row whose float32 score is within rounding error of the k-th best."""
+    for start in range(0, len(queries), _QUERIES_AT_ONCE):
+        block = queries[start : start + _QUERIES_AT_ONCE]
+        best = _Best(len(block), k, rounding_slack(gallery.shape[1]))
+        for first in range(0, len(searched), chunk_rows):
+            chunk = searched[first : first + chunk_rows]
+            best.offer(block @ (gallery[first : first + chunk_rows] if whole else gallery[chunk]).T, chunk)
+        yield from best.rows()
+
+
+class _Best:
+    """The rows that may still be among the best k of each query, as chunks of the gallery come by.
+
+    Args:
+        num_queries: queries scored together.
+        k: rows a query gets.
+        slack: how far below the k-th best score a row may lie and still be kept.
+    """
+
+    def __init__(self, num_queries: int, k: int, slack: float) -> None:
+        self._k = k
+        self._slack = slack
+        self._floor = np.full(num_queries, -np.inf, np.float32)
+        self._query = np.empty(0, np.int64)
+        self._row = np.empty(0, np.int64)
+        self._score = np.empty(0, np.float32)
+        self._held = 0
+
+    def offer(self, scores: NDArray[np.float32], chunk: Rows) -> None:
+        """Keep what may count of a chunk's scores, (Q, len(chunk))."""
+        if not len(self._query) and scores.shape[1] > self._k:
+            cut = scores.shape[1] - self._k
+            self._floor = np.partition(scores, cut, axis=1)[:, cut] - self._slack
+        query, place = np.nonzero(scores >= self._floor[:, None])
+        if len(query):
+            self._query = np.concatenate([self._query, query])
+            self._row = np.concatenate([self._row, chunk[place]])
+            self._score = np.concatenate([self._score, scores[query, place]])
+        # Sorting what is held each time would take longer than the product where k is large or many rows are alike.
+        if len(self._query) > 2 * max(self._held, self._k * len(self._floor)):
+            self._cut()
+
+    def rows(self) -> list[Rows]:
+        """Return the rows kept for each query, in any order."""
+        self._cut()
+        return np.split(self._row, np.searchsorted(self._query, np.arange(1, len(self._floor))))
+
+    def _cut(self) -> None:
+        """Raise each query's floor to its k-th best score so far and drop what lies below."""
+        order = np.lexsort((-self._score, self._query))
+        self._query, self._row, self._score = self._query[order], self._row[order], self._score[order]
+        bounds = np.searchsorted(self._query, np.arange(len(self._floor) + 1))
+        full = np.flatnonzero(np.diff(bounds) >= self._k)
+        self._floor[full] = self._score[bounds[full] + self._k - 1] - self._slack
+        keep = self._score >= self._floor[self._query]
+        self._query, self._row, self._score = self._query[keep], self._row[keep], self._score[keep]
+        self._held = len(self._query)

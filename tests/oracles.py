@@ -25,6 +25,27 @@ def score(left: NDArray[np.float32], right: NDArray[np.float32]) -> np.float32:
     return np.float32((left.astype(np.float64) * right.astype(np.float64)).sum())
 
 
+def group_hits(
+    scores: list[float], rows: list[int], codes: list[int], *, k: int
+) -> list[tuple[int, list[int], list[float]]]:
+    """Walk down the hits: identities in the order of their first, each with its hits above the next listed identity."""
+    order: list[int] = []
+    for code in codes:
+        if code not in order:
+            order.append(code)
+    groups = []
+    for place, code in enumerate(order[:k]):
+        later = set(order[place + 1 :])
+        views = []
+        for row, value, found in zip(rows, scores, codes, strict=True):
+            if found in later:
+                break
+            if found == code:
+                views.append((row, value))
+        groups.append((code, [row for row, _ in views], [value for _, value in views]))
+    return groups
+
+
 # --- Training objectives: one sample, one slot and one term at a time, in float64 ------------------------------------
 
 Vectors = NDArray[np.float64]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nearid_search.durable_file import replacing, write_file, write_files
+from nearid_search.durable_file import publish, replacing, write_file, write_files
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -49,3 +49,11 @@ def test_an_error_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
         fail()
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_a_file_that_another_wrote_takes_its_name(tmp_path: Path) -> None:
+    written, target = tmp_path / "a.tmp", tmp_path / "a"
+    written.write_bytes(b"new")
+    target.write_bytes(b"old")
+    publish(written, target)
+    assert [(entry.name, entry.read_bytes()) for entry in tmp_path.iterdir()] == [("a", b"new")]

@@ -66,7 +66,8 @@ def test_a_file_is_answered_as_each_row_alone(
         engine.answer(unit_rows(queries[n : n + 1]), label=str(n), k=k, allowed=allowed) for n in range(len(queries))
     ]
     assert together == alone
-    assert engine.answer_many(unit_rows(queries), labels=[a.query for a in alone], k=k, allowed=allowed) == alone
+    labels = [answer.query for answer in alone]
+    assert list(engine.answer_many(unit_rows(queries), labels=labels, k=k, allowed=allowed)) == alone
     assert any(len(answer.matches) == k for answer in alone) == (
         where not in ("bin = 9",) and (k == 1 or where != "identity = 'crowd'")
     )

@@ -19,7 +19,7 @@ LAYERS = (
     ("__main__",),
     ("cli", "server"),
     ("trainer", "eval"),
-    ("engine", "strip", "indexer.build"),
+    ("engine", "strip", "indexer.build", "indexer.tune"),
     ("ranking", "verdict", "rerank"),
     ("indexer",),
     ("encoder", "image_encoder", "onnx_encoder", "onnx_export", "onnx_patch_colour"),
@@ -43,6 +43,7 @@ LAYERS = (
         "pixels",
     ),
     (
+        "amounts",
         "similarity",
         "records",
         "config",

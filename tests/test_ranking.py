@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nearid_search.indexer.backend import make_backend
-from nearid_search.ranking import RankedIdentity, group_hits, rank_identities, rank_identities_of_many
+from nearid_search.ranking import RankedIdentity, group_hits, rank_identities, rank_many
 from nearid_search.similarity import Embeddings, unit_rows
 
 Plain = list[tuple[int, list[int], list[float]]]
@@ -17,23 +17,9 @@ Plain = list[tuple[int, list[int], list[float]]]
 def rank_slowly(
     query: Embeddings, gallery: Embeddings, codes: NDArray[np.int64], *, k: int, allowed: list[int] | None = None
 ) -> Plain:
-    """Identities by best view, ties by row; each with its views that stand before the next listed identity."""
+    """Score every row, then group."""
     (scores,), (rows,) = oracles.top_k(query, gallery, k=len(gallery), allowed=allowed)
-    order: list[int] = []
-    for row in rows:
-        if codes[row] not in order:
-            order.append(int(codes[row]))
-    ranked: Plain = []
-    for place, code in enumerate(order[:k]):
-        later = set(order[place + 1 :])
-        views = []
-        for row, value in zip(rows, scores, strict=True):
-            if int(codes[row]) in later:
-                break
-            if codes[row] == code:
-                views.append((row, value))
-        ranked.append((code, [row for row, _ in views], [value for _, value in views]))
-    return ranked
+    return oracles.group_hits(scores, rows, [int(codes[row]) for row in rows], k=k)
 
 
 def plain(ranked: list[RankedIdentity]) -> Plain:
@@ -83,7 +69,30 @@ def test_agrees_with_brute_force(seed: int, size: int, num_identities: int, k: i
     assert_agrees(query, gallery, codes, k=k, allowed=allowed)
 
 
-@pytest.mark.parametrize("backend", ["exact", "faiss-flat"])
+@given(codes=st.lists(st.integers(-3, 9), max_size=60), k=st.integers(1, 12))
+def test_grouping_agrees_with_the_slow_version(codes: list[int], k: int) -> None:
+    scores = np.linspace(1, 0, len(codes), dtype=np.float32)
+    rows = np.arange(len(codes), dtype=np.int64) * 7
+    found = group_hits(scores, rows, np.asarray(codes, np.int64), k=k)
+    assert plain(found) == oracles.group_hits(scores.tolist(), rows.tolist(), codes, k=k)
+
+
+@given(seed=st.integers(0, 2**32 - 1), num_queries=st.integers(0, 9), num_identities=st.integers(1, 60))
+def test_a_batch_is_ranked_as_its_queries_are(seed: int, num_queries: int, num_identities: int) -> None:
+    """Some queries are certain at once and others not: one identity has most of the rows near its own."""
+    rng = np.random.default_rng(seed)
+    many = unit_rows(np.ones(8) + 0.01 * rng.normal(size=(200, 8)))
+    gallery = np.concatenate([many, random_rows(rng, 100)])
+    codes = np.concatenate([np.zeros(200, np.int64), rng.integers(0, num_identities, 100)])
+    queries = np.concatenate([many[: num_queries // 2], random_rows(rng, num_queries - num_queries // 2)])
+    backend = make_backend("exact", gallery)
+    together = rank_many(backend, queries, codes, k=3)
+    alone = [rank_identities(backend, queries[number : number + 1], codes, k=3) for number in range(num_queries)]
+    leading = [[plain(ranked)[:3] for ranked in found] for found in (together, alone)]
+    assert leading[0] == leading[1]
+
+
+@pytest.mark.parametrize("backend", ["exact", "faiss-flat", "hnsw-sq8", "ivf-rabitq"])
 @pytest.mark.parametrize("k", [1, 3, 10], ids=lambda k: f"k={k}")
 def test_hundreds_of_views_of_one_identity_hide_no_other(backend: str, k: int) -> None:
     rng = np.random.default_rng(k)
@@ -139,7 +148,7 @@ def test_a_block_of_queries_is_answered_as_each_alone(backend: str, k: int) -> N
     queries = np.concatenate([random_rows(rng, 5), crowd, random_rows(rng, 5), gallery[:2]])
     searcher = make_backend(backend, gallery)
     for allowed in (None, np.arange(0, 400, 7), np.arange(3), np.empty(0, np.int64)):
-        together = rank_identities_of_many(searcher, queries, codes, k=k, allowed=allowed)
+        together = rank_many(searcher, queries, codes, k=k, allowed=allowed)
         alone = [
             rank_identities(searcher, queries[n : n + 1], codes, k=k, allowed=allowed) for n in range(len(queries))
         ]
@@ -148,4 +157,4 @@ def test_a_block_of_queries_is_answered_as_each_alone(backend: str, k: int) -> N
 
 def test_no_queries_have_no_answers() -> None:
     gallery = random_rows(np.random.default_rng(5), 3)
-    assert rank_identities_of_many(make_backend("exact", gallery), gallery[:0], np.zeros(3, np.int64), k=2) == []
+    assert rank_many(make_backend("exact", gallery), gallery[:0], np.zeros(3, np.int64), k=2) == []

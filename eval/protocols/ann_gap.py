@@ -73,7 +73,7 @@ def evaluate_ann_gap(
     gallery = embeddings[index.rows]
     searched = make_backend(backend, gallery)
     if backend == "auto":
-        backend = "exact" if isinstance(searched, ExactBackend) else "faiss-flat"
+        backend = "exact"
     hits = rank1_hits(searched, queries, codes, index.codes)
     exact_hits = rank1_hits(ExactBackend(gallery), queries, codes, index.codes)
     sampling = Sampling(resamples=resamples, seed=seed)

@@ -1,4 +1,4 @@
-"""``nearid-search gallery``: look at a gallery, and bring embeddings in and out."""
+"""``nearid-search gallery``: look at a gallery, tune its search index, and bring embeddings in and out."""
 
 from __future__ import annotations
 
@@ -8,8 +8,13 @@ from typing import Annotated
 import typer
 
 from nearid_search.cli.options import GalleryOption, JsonOption, require_new_file
+from nearid_search.config import TuneConfig
 
-app = typer.Typer(help="Look at a gallery; bring embeddings in and out.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="Look at a gallery, tune its search index, bring embeddings in and out.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 
 
 @app.command()
@@ -88,3 +93,25 @@ def export_embeddings(
     with EmbeddingsProgress(quiet=json) as progress:
         report = embedding_export.export_embeddings(out, gallery=gallery, where=where, on_progress=progress.exported)
     print_export_report(report, json=json)
+
+
+@app.command()
+def tune(
+    gallery: GalleryOption = None,
+    queries: Annotated[int, typer.Option(help="Stored views to ask.", min=1)] = TuneConfig.queries,
+    seed: Annotated[int, typer.Option(help="Of the sample they are taken from.")] = TuneConfig.seed,
+    max_loss: Annotated[
+        float, typer.Option(help="Points of 100 of identity rank-1 that the index may lose.")
+    ] = TuneConfig.max_loss,
+    json: JsonOption = False,
+) -> None:
+    """Have the search index look far enough to keep look-alikes apart, and measure what it costs.
+
+    Example: nearid-search gallery tune
+    """
+    from nearid_search.cli.tuning_table import print_tuning
+    from nearid_search.indexer.gallery import Gallery
+    from nearid_search.indexer.tune import tune_gallery
+
+    config = TuneConfig(queries=queries, seed=seed, max_loss=max_loss)
+    print_tuning(tune_gallery(Gallery.open(gallery), config), json=json)

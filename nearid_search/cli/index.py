@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from nearid_search.cli.options import DeviceOption, GalleryOption, JsonOption
-from nearid_search.config import EncoderConfig, IndexConfig
+from nearid_search.config import AnnConfig, EncoderConfig, IndexConfig
+from nearid_search.indexer.backend import BACKENDS
 
 
 def index(
@@ -43,6 +44,18 @@ def index(
     keep_missing: Annotated[
         bool, typer.Option("--keep-missing", help="Keep images whose files are gone.")
     ] = IndexConfig.keep_missing,
+    backend: Annotated[
+        str | None,
+        typer.Option(help=f"How to search: {', '.join(BACKENDS)}. Default: the gallery's, else auto: by the budgets."),
+    ] = AnnConfig.backend,
+    memory: Annotated[
+        str | None,
+        typer.Option(help="For vectors and search index, such as 4G. Default: the gallery's, else auto: half of all."),
+    ] = AnnConfig.memory,
+    latency: Annotated[
+        str | None,
+        typer.Option(help="A search may take, such as 10ms. Default: the gallery's, else auto: 10ms."),
+    ] = AnnConfig.latency,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make the gallery anew; the old one answers until that is done.")
     ] = False,
@@ -58,6 +71,7 @@ def index(
     from nearid_search.indexer.build import index_catalogue
     from nearid_search.indexer.gallery import find_encoder_config
 
+    search = AnnConfig(backend=backend, memory=memory, latency=latency)
     encoder_config = find_encoder_config(
         gallery, backbone=backbone, dtype=dtype, device=device, head=head, fresh=rebuild
     )
@@ -76,5 +90,8 @@ def index(
             rebuild=rebuild,
             on_plan=progress.show_plan,
             on_progress=progress.advance,
+            search=search,
+            on_choice=progress.show_choice,
+            on_step=progress.show_step,
         )
     render.print_index_report(report, json=json)

@@ -11,6 +11,7 @@ import typer
 from nearid_search.cli.options import DeviceOption, GalleryOption, JsonOption, require_new_file
 from nearid_search.config import EncoderConfig, QueryConfig
 from nearid_search.errors import EmbeddingsError, UnreadableImageError
+from nearid_search.indexer.backend import BACKENDS
 from nearid_search.records import Failure, QueryAnswer
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def query(
     where: Annotated[str | None, typer.Option(help="SQL condition on metadata, e.g. \"bin = 'A3'\".")] = None,
     gallery: GalleryOption = None,
     device: DeviceOption = EncoderConfig.device,
-    backend: Annotated[str, typer.Option(help="auto, exact or faiss-flat.")] = QueryConfig.backend,
+    backend: Annotated[str, typer.Option(help=f"One of {', '.join(BACKENDS)}.")] = QueryConfig.backend,
     html: Annotated[Path | None, typer.Option(help="Write query and best views into one HTML file.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the HTML file.")] = False,
     json: JsonOption = False,
@@ -36,6 +37,7 @@ def query(
 
     Example: nearid-search query photo.jpg -k 3
     """
+    from nearid_search.cli import render
     from nearid_search.engine import SearchEngine
     from nearid_search.indexer.scan import list_query_images
 
@@ -45,10 +47,10 @@ def query(
     require_new_file(html, force=force)
     if embeddings is None:
         paths = list_query_images(images or [])
-        engine = SearchEngine.open(gallery, device=device, backend=backend)
+        engine = SearchEngine.open(gallery, device=device, backend=backend, on_warning=render.note)
         answers = engine.query_many(paths, k=k, where=where)
     else:
-        engine = SearchEngine.open(gallery, backend=backend, encode=False)
+        engine = SearchEngine.open(gallery, backend=backend, encode=False, on_warning=render.note)
         answers = engine.query_embeddings(embeddings, k=k, where=where)
     failures = _print_answers(answers, engine.gallery, html, pictures=embeddings is None, json=json)
     if failures and embeddings is None:

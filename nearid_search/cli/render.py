@@ -16,6 +16,7 @@ from rich.text import Text
 
 from nearid_search.backbones.registry import BackboneInfo
 from nearid_search.cli.progress import Bars
+from nearid_search.indexer.index_policy import Choice
 from nearid_search.indexer.run import Progress as IndexState
 from nearid_search.indexer.survey import Survey
 from nearid_search.records import Failure, IndexReport, QueryAnswer
@@ -37,11 +38,11 @@ def note(text: str) -> None:
 
 
 class _Rate(ProgressColumn):
-    """Files a second since the start."""
+    """Images or vectors a second since the start."""
 
     def render(self, task: Task) -> Text:
         """Return the rate of a task."""
-        return Text(f"{task.speed:.1f} images/s" if task.speed else "", style="cyan")
+        return Text(f"{task.speed:.1f} {task.fields['unit']}/s" if task.speed else "", style="cyan")
 
 
 class IndexProgress(Bars):
@@ -56,14 +57,15 @@ class IndexProgress(Bars):
         self._quiet = quiet
         self._encoder = encoder
         super().__init__(
-            TextColumn("indexing"),
+            TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             _Rate(),
             TimeRemainingColumn(),
             TextColumn("{task.fields[failed]}"),
         )
-        self._task = self._bar.add_task("indexing", total=None, failed="", start=True, visible=False)
+        self._task = self._bar.add_task("indexing", total=None, failed="", unit="images", start=True, visible=False)
+        self._index_task = self._bar.add_task("search index", total=None, failed="", unit="vectors", visible=False)
 
     def show_plan(self, survey: Survey) -> None:
         """Print the plan; start the bar if there is something to read."""
@@ -80,6 +82,20 @@ class IndexProgress(Bars):
         if not self._quiet:
             failed = f"{state.failed} unreadable" if state.failed else ""
             self._bar.update(self._task, completed=state.done, failed=failed)
+
+    def show_choice(self, choice: Choice) -> None:
+        """Say how the gallery is to be searched, where that is more than scanning a few vectors."""
+        if not self._quiet and choice.noteworthy:
+            note(f"search: {choice.backend} {choice.reason}")
+
+    def show_step(self, step: str, done: int, total: int) -> None:
+        """Move the bar of the search index."""
+        if not self._quiet:
+            self._bar.update(self._task, visible=False)
+            self._bar.update(
+                self._index_task, description=f"search index: {step}", completed=done, total=total, visible=True
+            )
+            self._bar.start()
 
 
 def plan_lines(survey: Survey, encoder: str) -> list[str]:
@@ -222,11 +238,18 @@ def print_gallery_info(info: dict[str, Any], failures: Sequence[Failure] | None,
         return
     table = Table(show_header=False, show_edge=False)
     for name, value in info.items():
-        shown = ", ".join(value) if isinstance(value, list) else "none" if value is None else str(value)
-        table.add_row(Text(name, style="dim"), Text(shown))
+        table.add_row(Text(name, style="dim"), Text(_in_words(value)))
     print_whole(table)
     if failures:
         print_whole(_failure_table(failures))
+
+
+def _in_words(value: Any) -> str:  # noqa: ANN401  (anything JSON can hold)
+    if isinstance(value, list):
+        return ", ".join(value)
+    if isinstance(value, dict):
+        return "; ".join(f"{name} {_in_words(inner)}" for name, inner in value.items() if inner is not None) or "auto"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def print_identities(identities: dict[str, int], *, json: bool) -> None:

@@ -15,13 +15,14 @@ from catalogues import MakeCatalogue, draw
 
 from nearid_search.backbones.registry import resolve_dtype
 from nearid_search.cli.app import run
+from nearid_search.cli.gallery import tune as tune_command
 from nearid_search.cli.index import index as index_command
 from nearid_search.cli.query import query as query_command
-from nearid_search.config import EncoderConfig, IndexConfig, QueryConfig
+from nearid_search.config import AnnConfig, EncoderConfig, IndexConfig, QueryConfig, TuneConfig
 from nearid_search.indexer.lock import writer_lock
 
 COMMANDS = [["index"], ["query"], ["train"], ["models"], ["models", "import"], ["gallery", "info"], ["gallery", "list"]]
-COMMANDS += [["agreement"], ["score-pairs"], ["gallery", "import"], ["gallery", "export"]]
+COMMANDS += [["agreement"], ["score-pairs"], ["gallery", "import"], ["gallery", "export"], ["gallery", "tune"]]
 INDEX_KEYS = {"gallery", "added", "updated", "unchanged", "removed", "failed", "images", "identities", "seconds"}
 QUERY_KEYS = {"query", "verdict", "identity", "confidence", "margin", "matches"}
 
@@ -223,8 +224,12 @@ def test_every_command_has_an_example(command: list[str], capsys: pytest.Capture
 
 @pytest.mark.parametrize(
     ("command", "configs"),
-    [(index_command, (EncoderConfig(), IndexConfig())), (query_command, (EncoderConfig(), QueryConfig()))],
-    ids=["index", "query"],
+    [
+        (index_command, (EncoderConfig(), IndexConfig(), AnnConfig())),
+        (query_command, (EncoderConfig(), QueryConfig())),
+        (tune_command, (TuneConfig(),)),
+    ],
+    ids=["index", "query", "tune"],
 )
 def test_defaults_are_those_of_the_library(command: Any, configs: tuple[Any, ...]) -> None:
     defaults = {name: option.default for name, option in inspect.signature(command).parameters.items()}

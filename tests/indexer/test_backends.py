@@ -3,24 +3,48 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import oracles
 import pytest
 from embeddings import crowded_rows, random_rows
+from made_galleries import make_gallery
 
 from nearid_search.errors import ConfigError, ShapeError
-from nearid_search.indexer.backend import VectorBackend, make_backend
+from nearid_search.indexer.approximate import ApproximateBackend, ScanRule
+from nearid_search.indexer.backend import BACKENDS, LANCE, VectorBackend, make_backend
+from nearid_search.indexer.faiss_ann import AnnIndex
+from nearid_search.indexer.lance_backend import LanceBackend
+from nearid_search.indexer.recipe import RECIPES, SearchSettings
 from nearid_search.similarity import Embeddings, unit_rows
 
 Make = Callable[[Embeddings], VectorBackend]
 
 
-@pytest.fixture(params=["exact", "faiss-flat"])
-def make(request: pytest.FixtureRequest) -> Make:
-    if request.param == "faiss-flat":
+# Nothing is scanned, and every row is nominated.
+NEVER_SCAN = ScanRule(rows=-1, share=float("inf"))
+EVERYTHING = SearchSettings(overfetch=10_000, ef_search=10_000, nprobe=10_000, k_factor=1)
+
+
+def all_nominated(name: str) -> Make:
+    """Make a backend whose index nominates every row."""
+    return lambda gallery: ApproximateBackend(
+        gallery, AnnIndex.build(RECIPES[name], gallery), settings=EVERYTHING, scan=NEVER_SCAN
+    )
+
+
+@pytest.fixture(params=["exact", "faiss-flat", *RECIPES, *(f"all nominated by {name}" for name in RECIPES), LANCE])
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+    name = request.param.removeprefix("all nominated by ")
+    if name not in ("exact", LANCE):
         pytest.importorskip("faiss")
-    return lambda gallery: make_backend(request.param, gallery)
+    if name == LANCE:
+        return lambda gallery: LanceBackend(
+            make_gallery(tmp_path / uuid4().hex, gallery, np.zeros(len(gallery), np.int64), in_order=True).rows()
+        )
+    return all_nominated(name) if name != request.param else lambda gallery: make_backend(name, gallery)
 
 
 def assert_agrees(
@@ -107,11 +131,29 @@ def test_another_width_is_refused(make: Make) -> None:
 
 
 def test_an_unknown_backend_is_refused() -> None:
-    with pytest.raises(ConfigError, match="unknown backend 'annoy': use one of auto, exact, faiss-flat"):
+    with pytest.raises(ConfigError, match=f"unknown backend 'annoy': use one of {', '.join(BACKENDS)}"):
         make_backend("annoy", random_rows(1, 3))
 
 
-def test_auto_takes_the_exact_backend_for_a_small_gallery() -> None:
+@pytest.mark.parametrize("num_queries", [1, 2, 300, 1_100], ids=lambda count: f"queries={count}")
+@pytest.mark.parametrize("filtered", [False, True], ids=["whole", "filtered"])
+def test_batches_of_any_size_give_the_answers_of_single_queries(make: Make, num_queries: int, filtered: bool) -> None:
+    gallery = random_rows(9, 300, 128)
+    backend = make(gallery)
+    queries = random_rows(10, 1_100, 128)[:num_queries]
+    allowed = np.flatnonzero(np.arange(300) % 3) if filtered else None
+    scores, rows = backend.search(queries, k=5, allowed=allowed)
+    for number in {0, num_queries // 2, num_queries - 1}:
+        alone = backend.search(queries[number : number + 1], k=5, allowed=allowed)
+        assert (scores[number].tolist(), rows[number].tolist()) == (alone[0][0].tolist(), alone[1][0].tolist())
+
+
+def test_a_backend_of_tables_is_refused_where_there_are_none() -> None:
+    with pytest.raises(ConfigError, match="lance-ivf-rq searches a stored gallery"):
+        make_backend(LANCE, random_rows(1, 3))
+
+
+def test_auto_builds_no_index() -> None:
     assert type(make_backend("auto", random_rows(1, 3))).__name__ == "ExactBackend"
 
 
@@ -121,11 +163,20 @@ def test_faiss_answers_where_another_library_has_replaced_its_search() -> None:
     program = """
 import faiss.contrib.torch_utils
 import numpy as np
+from nearid_search.indexer.approximate import ApproximateBackend, ScanRule
 from nearid_search.indexer.exact import ExactBackend
+from nearid_search.indexer.faiss_ann import AnnIndex
 from nearid_search.indexer.faiss_flat import FaissFlatBackend
-gallery = np.eye(5, dtype=np.float32)
+from nearid_search.indexer.lance_backend import LanceBackend
+from nearid_search.indexer.recipe import RECIPES
+gallery = np.eye(64, dtype=np.float32)
+backends = [ExactBackend(gallery), FaissFlatBackend(gallery)]
+for recipe in RECIPES.values():
+    index = AnnIndex.build(recipe, gallery)
+    backends.append(ApproximateBackend(gallery, index, scan=ScanRule(rows=-1, share=float("inf"))))
 for allowed in (None, np.array([1, 3])):
-    found = [kind(gallery).search(gallery[:2], k=2, allowed=allowed) for kind in (ExactBackend, FaissFlatBackend)]
-    assert all(np.array_equal(one, other) for one, other in zip(*found, strict=True))
+    first, *others = [backend.search(gallery[1:2], k=1, allowed=allowed) for backend in backends]
+    for other in others:
+        assert np.array_equal(first[0], other[0]) and np.array_equal(first[1], other[1])
 """
     subprocess.run([sys.executable, "-c", program], check=True)
