@@ -245,6 +245,8 @@ def print_gallery_info(info: dict[str, Any], failures: Sequence[Failure] | None,
 
 
 def _in_words(value: Any) -> str:  # noqa: ANN401  (anything JSON can hold)
+    if value is None:
+        return "none"
     if isinstance(value, list):
         return ", ".join(value)
     if isinstance(value, dict):
