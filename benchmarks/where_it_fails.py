@@ -32,11 +32,11 @@ from nearid_search.trainer.datasets.image_sources import FileImage
 
 COLUMNS = (
     *("path", "identity", "view", "role", "source", "split", "category", "collection", "yaw", "light_azimuth", "fill"),
-    *("changed_share", "occluded"),
+    *("changed_share", "occluded", "mesh", "other", "creator", "licence"),
 )
 _FEWEST = 20
 """A category of fewer identities is not told apart: its interval would say nothing."""
-_TILE, _ROWS = 176, 3
+_TILE, _ROWS, _SOURCES_ABREAST = 150, 3, 3
 
 Row = dict[str, Any]
 
@@ -129,22 +129,37 @@ def judge(margins: Sequence[Margin], values: NDArray[np.float64], *, seed: int, 
 
 def draw_sheet(folder: Path, margins: Sequence[Margin], values: NDArray[np.float64]) -> Image.Image:
     """Draw lost margins, a column of three a source: around the median, each of another identity."""
-    sources = sorted({margin.distractor["source"] for margin in margins})
-    sheet = Image.new("RGB", (len(sources) * 3 * _TILE, _ROWS * _TILE + 20), "white")
+    losses = typical_losses(margins, values)
+    block = _ROWS * _TILE + 20
+    height = -(-len(losses) // _SOURCES_ABREAST) * block
+    sheet = Image.new("RGB", (min(len(losses), _SOURCES_ABREAST) * 3 * _TILE, height), "white")
     pen = ImageDraw.Draw(sheet)
-    for column, source in enumerate(sources):
-        left = column * 3 * _TILE
-        pen.text((left + 4, 4), f"{source}: view | distractor, preferred | the thing itself", fill="black")
-        for row, number in enumerate(_typical_losses(margins, values, source)):
-            margin = margins[number]
+    for number, (source, lost) in enumerate(losses.items()):
+        left, top = number % _SOURCES_ABREAST * 3 * _TILE, number // _SOURCES_ABREAST * block
+        pen.text((left + 4, top + 4), f"{source}: view | distractor, preferred | the thing itself", fill="black")
+        for row, margin in enumerate(lost):
             for place, shown in enumerate((margin.view, margin.distractor, margin.other)):
                 with Image.open(folder / shown["path"]) as picture:
                     tile = picture.convert("RGB").resize((_TILE - 4, _TILE - 4))
-                sheet.paste(tile, (left + place * _TILE, 20 + row * _TILE))
+                sheet.paste(tile, (left + place * _TILE, top + 20 + row * _TILE))
     return sheet
 
 
-def _typical_losses(margins: Sequence[Margin], values: NDArray[np.float64], source: str) -> Iterator[int]:
+def typical_losses(margins: Sequence[Margin], values: NDArray[np.float64]) -> dict[str, list[Margin]]:
+    """Return what the sheet shows, by source."""
+    sources = sorted({margin.distractor["source"] for margin in margins})
+    return {source: [margins[number] for number in _near_median(margins, values, source)] for source in sources}
+
+
+def credits_of(losses: dict[str, list[Margin]], margins: Sequence[Margin]) -> list[str]:
+    """Return mesh, creator and licence of every thing that is shown, as far as ``margins`` know them."""
+    known = {margin.view["mesh"]: f"{margin.view['creator']}, {margin.view['licence']}" for margin in margins}
+    shown = [margin for lost in losses.values() for margin in lost]
+    meshes = {margin.view["mesh"] for margin in shown} | {margin.distractor["other"] for margin in shown}
+    return sorted(f"{mesh}: {known.get(mesh, 'see manifest.json')}" for mesh in meshes)
+
+
+def _near_median(margins: Sequence[Margin], values: NDArray[np.float64], source: str) -> Iterator[int]:
     lost = [n for n, margin in enumerate(margins) if margin.distractor["source"] == source and values[n] <= 0]
     middle = float(np.median(values[lost])) if lost else 0.0
     seen: set[str] = set()
@@ -179,9 +194,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     values = score_margins(options.folder, margins, encoder)
     groups = judge(margins, values, seed=options.seed, resamples=options.resamples)
     facts = {"split": options.split, "encoder": encoder.fingerprint, "seed": options.seed, "margins": len(margins)}
-    print(json.dumps({**facts, "pa": groups}))
     if options.sheet is not None:
-        draw_sheet(options.folder, margins, values).save(options.sheet, quality=82)
+        draw_sheet(options.folder, margins, values).save(options.sheet, quality=80)
+        facts["shown"] = credits_of(typical_losses(margins, values), margins)
+    print(json.dumps({**facts, "pa": groups}))
 
 
 if __name__ == "__main__":

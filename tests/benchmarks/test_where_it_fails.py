@@ -9,7 +9,7 @@ import pytest
 from catalogues import draw
 from pyarrow import parquet
 from small_heads import write_head
-from where_it_fails import draw_sheet, judge, read_margins, score_margins
+from where_it_fails import credits_of, draw_sheet, judge, read_margins, score_margins, typical_losses
 
 from nearid_search.backbones.registry import open_backbone
 from nearid_search.encoder import IdentityEncoder
@@ -35,6 +35,10 @@ def row(identity: str, view: int, source: str = "", changed: float | None = None
         "fill": 0.4 + 0.1 * view,
         "changed_share": changed,
         "occluded": view == 1,
+        "mesh": identity,
+        "other": "vase" if source else None,
+        "creator": "A. Maker",
+        "licence": "CC0-1.0",
     }
 
 
@@ -93,5 +97,10 @@ def test_shares_by_group_are_those_of_margins_computed_one_by_one(folder: Path, 
 
 def test_the_sheet_shows_lost_margins(folder: Path) -> None:
     margins = read_margins(folder, "test")
-    sheet = draw_sheet(folder, margins, np.linspace(-1, 1, len(margins)))
-    assert np.asarray(sheet).std() > 10
+    values = np.linspace(-1, 1, len(margins))
+    assert np.asarray(draw_sheet(folder, margins, values)).std() > 10
+    losses = typical_losses(margins, values)
+    assert {margin.distractor["source"] for lost in losses.values() for margin in lost} <= losses.keys()
+    shown = {margin.view["mesh"] for lost in losses.values() for margin in lost}
+    found = credits_of(losses, margins)
+    assert found == sorted([f"{mesh}: A. Maker, CC0-1.0" for mesh in shown] + ["vase: see manifest.json"])
