@@ -55,6 +55,7 @@ def lines(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str
     (folder / "plan.toml").write_text(PLAN)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(head_experiments, "RESULTS", folder)
+        patch.setattr(head_experiments, "describe_machine", dict)  # asks git, and tests may run where there is none
         for _ in range(2):
             arguments = [str(folder / "plan.toml"), "--dataset", str(folder / "set"), "--work", str(folder / "work")]
             patch.setattr("sys.argv", ["head_experiments.py", *arguments])
