@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -250,8 +250,20 @@ def _in_words(value: Any) -> str:  # noqa: ANN401  (anything JSON can hold)
     if isinstance(value, list):
         return ", ".join(value)
     if isinstance(value, dict):
-        return "; ".join(f"{name} {_in_words(inner)}" for name, inner in value.items() if inner is not None) or "auto"
+        return "\n".join(_lines_of(value)) or "auto"
+    if isinstance(value, float):
+        return f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _lines_of(facts: dict[str, Any]) -> Iterator[str]:
+    """Yield a line a fact; facts within a fact stand indented below it."""
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            yield f"{name}:"
+            yield from (f"  {line}" for line in _lines_of(value))
+        elif value is not None:
+            yield f"{name} {_in_words(value)}"
 
 
 def print_identities(identities: dict[str, int], *, json: bool) -> None:
