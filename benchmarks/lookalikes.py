@@ -45,7 +45,7 @@ def make_lookalikes(rows: int, dim: int, *, queries: int, offset: float = 0.45, 
         dim: width of a row.
         queries: at most ``rows / VIEWS``.
         offset: length of an identity's offset, where the noise of a view has length 1; the smaller the harder.
-            At the default, in 60,000 rows of 256, the nearest row of a query is of its identity in 84 of 100.
+            At the default, in 60,000 rows of 256, the nearest row of a query is of its identity in about 8 of 10.
         seed: decides everything; a larger gallery begins with the rows of a smaller one.
 
     Raises:

@@ -159,7 +159,7 @@ def _lance_builder(kind: str, options: dict[str, int]) -> Callable[[Embeddings],
         def search(queries: Embeddings) -> NDArray[np.int64]:
             found = np.full((len(queries), K), -1, np.int64)
             for place, query in enumerate(queries):
-                asked: Any = vectors_of.search(query).distance_type("dot").limit(K).select(["row"])
+                asked: Any = vectors_of.search(query).distance_type("dot").limit(K).select(["row", "_distance"])
                 asked = asked.nprobes(options["nprobes"]) if "nprobes" in options else asked
                 asked = asked.refine_factor(options["refine"]) if "refine" in options else asked
                 rows = asked.to_arrow()["row"].to_numpy()
