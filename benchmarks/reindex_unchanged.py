@@ -22,7 +22,8 @@ from nearid_search.encoder import IdentityEncoder
 from nearid_search.indexer.build import index_catalogue
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.pipeline import content_key
-from nearid_search.indexer.store import FileRecord, GalleryStore, ImageRow
+from nearid_search.indexer.rows import FileRecord, ImageRow
+from nearid_search.indexer.store import GalleryStore
 from nearid_search.similarity import Embeddings, unit_rows
 
 SIDE = 4  # pixels

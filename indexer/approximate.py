@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.indexer.faiss_ann import AnnIndex
-from nearid_search.indexer.recipe import SearchSettings
+from nearid_search.indexer.index_recipe import SearchSettings
 from nearid_search.similarity import Embeddings, Rows, check_embeddings, rank_candidates, top_k
 
 _SPARE = 16

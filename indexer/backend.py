@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.errors import ConfigError
-from nearid_search.indexer.recipe import RECIPES
+from nearid_search.indexer.index_recipe import RECIPES
 from nearid_search.similarity import Embeddings, Rows
 
 LANCE = "lance-ivf-rq"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.indexer.faiss_install import import_faiss
-from nearid_search.indexer.recipe import Recipe, SearchSettings, num_clusters
+from nearid_search.indexer.index_recipe import Recipe, SearchSettings, num_clusters
 from nearid_search.similarity import Embeddings, Rows
 
 _ROWS_AT_ONCE = 16_384

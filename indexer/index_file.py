@@ -32,8 +32,8 @@ from nearid_search.indexer.index_manifest import (
     read_index_manifest,
     write_index_manifest,
 )
+from nearid_search.indexer.index_recipe import RECIPES, SearchSettings
 from nearid_search.indexer.index_rows import GalleryRows, key_bytes, match_rows, row_digests
-from nearid_search.indexer.recipe import RECIPES, SearchSettings
 from nearid_search.similarity import Rows
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from nearid_search.durable_file import write_file
 from nearid_search.errors import IndexUnusableError
-from nearid_search.indexer.recipe import RECIPES, SearchSettings
+from nearid_search.indexer.index_recipe import RECIPES, SearchSettings
 from nearid_search.sealed_json import seal, unseal
 
 INDEX_FORMAT = 1

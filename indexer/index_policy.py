@@ -12,7 +12,7 @@ from typing import NamedTuple
 from nearid_search.amounts import format_memory, parse_latency, parse_memory
 from nearid_search.config import AUTO, AnnConfig
 from nearid_search.indexer.backend import LANCE
-from nearid_search.indexer.recipe import RECIPES, Recipe, SearchSettings, num_clusters
+from nearid_search.indexer.index_recipe import RECIPES, Recipe, SearchSettings, num_clusters
 
 DEFAULT_LATENCY = 0.010
 """Seconds a search may take where nobody said: an index is of no use where encoding the query takes longer."""

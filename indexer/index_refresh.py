@@ -26,9 +26,9 @@ from nearid_search.indexer.index_file import (
 )
 from nearid_search.indexer.index_manifest import read_index_manifest
 from nearid_search.indexer.index_policy import Budget, Choice, choose_index
+from nearid_search.indexer.index_recipe import RECIPES, SearchSettings
 from nearid_search.indexer.index_rows import GalleryRows, row_digests
 from nearid_search.indexer.lance_index import drop_lance_index, ensure_lance_index
-from nearid_search.indexer.recipe import RECIPES, SearchSettings
 
 _DEAD_SHARE = 0.1
 _APPEND_SHARE, _APPEND_ROWS = 0.01, 1_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from nearid_search.indexer.recipe import num_clusters
+from nearid_search.indexer.index_recipe import num_clusters
 from nearid_search.indexer.store import GalleryStore
 
 MIN_LANCE_ROWS = 256

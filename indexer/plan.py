@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from nearid_search.indexer.rows import FileRecord
 from nearid_search.indexer.scan import ScannedFile
-from nearid_search.indexer.store import FileRecord
 
 
 @dataclass

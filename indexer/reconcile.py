@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from nearid_search.indexer.store import FileRecord, GalleryStore
+from nearid_search.indexer.rows import FileRecord
+from nearid_search.indexer.store import GalleryStore
 from nearid_search.indexer.survey import Survey
 
 

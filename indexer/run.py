@@ -19,7 +19,7 @@ from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.location import stored_path
 from nearid_search.indexer.pipeline import ReadFile, read_ahead
 from nearid_search.indexer.reconcile import reconcile_images
-from nearid_search.indexer.store import FileRecord, ImageRow
+from nearid_search.indexer.rows import FileRecord, ImageRow
 from nearid_search.indexer.survey import Survey
 from nearid_search.indexer.writer import BatchWriter, Pending
 from nearid_search.records import Failure, IndexReport

@@ -24,8 +24,6 @@ from nearid_search.indexer.sql import any_of, chunks, first_sentence
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["FileRecord", "GalleryStore", "ImageRow"]
-
 _DELETE_CHUNK = 2_000
 # Data files; each written batch makes one. Reading 160 takes about as long as one, and merging rewrites them all.
 _COMPACT_ABOVE = 128

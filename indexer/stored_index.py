@@ -11,10 +11,10 @@ from nearid_search.errors import IndexUnusableError, MissingExtraError
 from nearid_search.indexer.approximate import ApproximateBackend
 from nearid_search.indexer.backend import LANCE, VectorBackend, check_backend, make_backend
 from nearid_search.indexer.index_file import StoredIndex, open_index
+from nearid_search.indexer.index_recipe import RECIPES
 from nearid_search.indexer.index_rows import GalleryRows
 from nearid_search.indexer.lance_backend import LanceBackend
 from nearid_search.indexer.lance_index import lance_index_state
-from nearid_search.indexer.recipe import RECIPES
 
 _MUCH = 0.1  # share of the rows beside the index from which on a search is noticeably slower
 

@@ -13,8 +13,8 @@ from nearid_search.indexer.labels import FolderLabels, Label, Labels, TableLabel
 from nearid_search.indexer.location import stored_path
 from nearid_search.indexer.pipeline import content_key
 from nearid_search.indexer.plan import IndexPlan, make_plan
+from nearid_search.indexer.rows import FileRecord
 from nearid_search.indexer.scan import Scan, scan_catalogue
-from nearid_search.indexer.store import FileRecord
 from nearid_search.records import Failure
 
 FOLDER_IDENTITIES = "folders"

@@ -22,10 +22,10 @@ from nearid_search.indexer.backend import LANCE, VectorBackend
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.index_file import StoredIndex, open_index
 from nearid_search.indexer.index_manifest import Tuning, write_index_manifest
+from nearid_search.indexer.index_recipe import SearchSettings
 from nearid_search.indexer.index_rows import GalleryRows
 from nearid_search.indexer.lance_index import lance_index_state
 from nearid_search.indexer.lock import writer_lock
-from nearid_search.indexer.recipe import SearchSettings
 from nearid_search.ranking import FIRST_FETCH, rank_identities
 from nearid_search.similarity import Embeddings, Rows, top_k
 

@@ -6,7 +6,8 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from nearid_search.indexer.store import FileRecord, GalleryStore, ImageRow
+from nearid_search.indexer.rows import FileRecord, ImageRow
+from nearid_search.indexer.store import GalleryStore
 
 
 @dataclass

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.manifest import EncoderRecord, Manifest, write_manifest
-from nearid_search.indexer.store import GalleryStore, ImageRow
+from nearid_search.indexer.rows import ImageRow
+from nearid_search.indexer.store import GalleryStore
 from nearid_search.similarity import Embeddings
 
 FINGERPRINT = "generated"

@@ -7,8 +7,8 @@ from nearid_search.indexer.approximate import ApproximateBackend, ScanRule
 from nearid_search.indexer.exact import ExactBackend
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.index_file import open_index
+from nearid_search.indexer.index_recipe import SearchSettings
 from nearid_search.indexer.index_refresh import Refresh, refresh_index
-from nearid_search.indexer.recipe import SearchSettings
 from nearid_search.indexer.stored_index import open_backend
 from nearid_search.similarity import Rows
 

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nearid_search.cli.render import note, print_json, print_whole
-from nearid_search.indexer.recipe import RECIPES
+from nearid_search.indexer.index_recipe import RECIPES
 from nearid_search.indexer.tune import TuneReport
 
 

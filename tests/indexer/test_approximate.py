@@ -10,7 +10,7 @@ from nearid_search.errors import ConfigError, ShapeError
 from nearid_search.indexer.approximate import ApproximateBackend, ScanRule
 from nearid_search.indexer.exact import ExactBackend
 from nearid_search.indexer.faiss_ann import AnnIndex
-from nearid_search.indexer.recipe import RECIPES, SearchSettings, num_clusters
+from nearid_search.indexer.index_recipe import RECIPES, SearchSettings, num_clusters
 from nearid_search.similarity import Embeddings, Rows, pair_scores
 
 pytest.importorskip("faiss")

@@ -16,8 +16,8 @@ from nearid_search.errors import ConfigError, ShapeError
 from nearid_search.indexer.approximate import ApproximateBackend, ScanRule
 from nearid_search.indexer.backend import BACKENDS, LANCE, VectorBackend, make_backend
 from nearid_search.indexer.faiss_ann import AnnIndex
+from nearid_search.indexer.index_recipe import RECIPES, SearchSettings
 from nearid_search.indexer.lance_backend import LanceBackend
-from nearid_search.indexer.recipe import RECIPES, SearchSettings
 from nearid_search.similarity import Embeddings, unit_rows
 
 Make = Callable[[Embeddings], VectorBackend]
@@ -168,7 +168,7 @@ from nearid_search.indexer.exact import ExactBackend
 from nearid_search.indexer.faiss_ann import AnnIndex
 from nearid_search.indexer.faiss_flat import FaissFlatBackend
 from nearid_search.indexer.lance_backend import LanceBackend
-from nearid_search.indexer.recipe import RECIPES
+from nearid_search.indexer.index_recipe import RECIPES
 gallery = np.eye(64, dtype=np.float32)
 backends = [ExactBackend(gallery), FaissFlatBackend(gallery)]
 for recipe in RECIPES.values():

@@ -4,7 +4,7 @@ import pytest
 
 from nearid_search.amounts import parse_latency, parse_memory
 from nearid_search.indexer.index_policy import Budget, choose_index
-from nearid_search.indexer.recipe import RECIPES
+from nearid_search.indexer.index_recipe import RECIPES
 
 GIB = 2**30
 MILLION = 1_000_000

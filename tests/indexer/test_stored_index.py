@@ -14,9 +14,9 @@ from nearid_search.indexer.exact import ExactBackend
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.index_manifest import read_index_manifest
 from nearid_search.indexer.index_policy import Choice
+from nearid_search.indexer.index_recipe import RECIPES
 from nearid_search.indexer.index_refresh import Refresh, refresh_index
 from nearid_search.indexer.index_rows import row_digests
-from nearid_search.indexer.recipe import RECIPES
 from nearid_search.indexer.stored_index import describe_index, open_backend
 
 pytest.importorskip("faiss")

@@ -15,8 +15,8 @@ from nearid_search.errors import ConfigError, IndexUnusableError
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.index_file import StoredIndex, open_index
 from nearid_search.indexer.index_manifest import read_index_manifest, write_index_manifest
+from nearid_search.indexer.index_recipe import RECIPES, SearchSettings
 from nearid_search.indexer.index_rows import GalleryRows
-from nearid_search.indexer.recipe import RECIPES, SearchSettings
 from nearid_search.indexer.stored_index import describe_index
 from nearid_search.indexer.tune import find_look_alikes, tune_gallery, tune_index
 
