@@ -75,7 +75,8 @@ def evaluate_ann_gap(
     if backend == "auto":
         backend = "exact"
     hits = rank1_hits(searched, queries, codes, index.codes)
-    exact_hits = rank1_hits(ExactBackend(gallery), queries, codes, index.codes)
+    is_exact = isinstance(searched, ExactBackend)
+    exact_hits = hits if is_exact else rank1_hits(ExactBackend(gallery), queries, codes, index.codes)
     sampling = Sampling(resamples=resamples, seed=seed)
     return AnnGapResult(
         backend=backend,
