@@ -7,7 +7,7 @@ heads and describe none: those of a head that ships come from `nearid-search eva
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,22 +52,30 @@ def judge_cached(
     dataset = open_dataset(Path(config.dataset))
     weights = backbone.spec.weights_fingerprint
     heads = {HEAD: load_head(Path(config.out), backbone_weights=weights)}
-    if first is not None and first != Path(config.out):
-        with suppress(WeightsError):  # of another backbone: its own line has its figures
-            heads[OTHER] = load_head(first, backbone_weights=weights)
-    samples = [sample for sample in dataset.samples if sample.split == split]
-    embedded = arrange_split(samples, _read_pictures(dataset, split, store, heads))
+    other = find_comparable(first, weights) if first != Path(config.out) else None
+    if other is not None:
+        heads[OTHER] = other
+    judged = replace(dataset, samples=dataset.split(split))
+    embedded = arrange_split(judged.samples, _read_pictures(judged, store, heads))
     options = EvalOptions(masked=False)
     reports = {name: judge_readout(embedded, name, head.fingerprint, options) for name, head in heads.items()}
     differences = compare_readouts(reports, options.sampling)
     return reports[HEAD], differences.get(f"{HEAD} - {OTHER}", {})
 
 
-def _read_pictures(
-    dataset: Dataset, split: str, store: FeatureStore, heads: Mapping[str, LoadedHead]
-) -> EncodedPictures:
+def find_comparable(folder: Path | None, backbone_weights: str) -> LoadedHead | None:
+    """Read a head to compare with; None if there is none, or it is of another backbone, whose line has its figures."""
+    if folder is None:
+        return None
+    try:
+        return load_head(folder, backbone_weights=backbone_weights)
+    except WeightsError:
+        return None
+
+
+def _read_pictures(dataset: Dataset, store: FeatureStore, heads: Mapping[str, LoadedHead]) -> EncodedPictures:
     hashes = hash_images(dataset)
-    images = [placed.image for placed in dataset.images() if placed.split == split and placed.role != "mask"]
+    images = [placed.image for placed in dataset.images() if placed.role != "mask"]
     kept = {hashes[image]: image for image in images if hashes[image] in store}
     keys = tuple(kept)
     row_of = {key: row for row, key in enumerate(keys)}

@@ -20,16 +20,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from cached_judgement import judge_cached
+from cached_judgement import find_comparable, judge_cached
 from record import RESULTS, describe_machine
 
 from nearid_search.encoder import IdentityEncoder
-from nearid_search.errors import WeightsError
 from nearid_search.eval.eval_report import EvalReport, ReadoutReport
 from nearid_search.eval.evaluate import EvalOptions, evaluate
 from nearid_search.eval.paired import PairedDifference
 from nearid_search.eval.readouts import HEAD, OTHER
-from nearid_search.head_file import LoadedHead, load_head
 from nearid_search.trainer.config import TrainConfig
 from nearid_search.trainer.datasets import Dataset, open_dataset
 from nearid_search.trainer.recipe import Listener, TrainReport, train
@@ -78,22 +76,14 @@ def _do(
 
 def _judge(dataset: Dataset, split: str, head: Path, first: Path | None, backbone: str) -> EvalReport:
     encoder = IdentityEncoder.open(backbone, head=head, device="cpu")
+    compare = find_comparable(first, encoder.backbone.spec.weights_fingerprint)
     options = EvalOptions(masked=False)  # what masking is worth is another question
-    return evaluate(dataset, encoder, split=split, compare=_comparable(first, encoder), options=options)
+    return evaluate(dataset, encoder, split=split, compare=compare, options=options)
 
 
 def _cached_figures(config: TrainConfig, split: str, first: Path | None) -> dict[str, Any]:
     report, differences = judge_cached(config, split, first)
     return {"head": _of_readout(report), **_by_source(report), **_less_first(differences)}
-
-
-def _comparable(first: Path | None, encoder: IdentityEncoder) -> LoadedHead | None:
-    if first is None:
-        return None
-    try:
-        return load_head(first, backbone_weights=encoder.backbone.spec.weights_fingerprint)
-    except WeightsError:
-        return None  # of another backbone: its own line has its figures
 
 
 def _training(report: TrainReport) -> dict[str, Any]:

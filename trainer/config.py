@@ -30,8 +30,8 @@ class HeadConfig:
         num_probes: learned queries, each pooling the tokens its own way; None: one as in the pool, or 4 without a pool.
         mlp_dim: hidden width of the MLP.
         out_dim: width of an embedding; None: the pool's, or 256 without a pool.
-        nonlinear_tokens: put projected tokens through the activation before they are attended over; several times the
-            work of a step, and not for a head that begins as the pool.
+        nonlinear_tokens: put projected tokens through the activation before they are attended over; more work a
+            step, and not for a head that begins as the pool.
     """
 
     start: Literal["pool", "random"] = "pool"
@@ -94,7 +94,7 @@ class TrainConfig:
         clip_norm: bound on the gradient's norm.
         validate_every: steps between validations; also where a run can be resumed.
         precision: arithmetic of the head, "bfloat16", "float16" with a scaled loss, or "float32"; "auto" is bfloat16 on
-            CUDA and float32 on the CPU, where processors with bfloat16 instructions do a step in half the time.
+            CUDA and float32 on the CPU; bfloat16 there suits processors with instructions for it.
         tensorboard: write event files for TensorBoard beside the log.
         head: its shape.
         loss: the objective.

@@ -41,13 +41,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture
-def inside(shop: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(shop)
-    monkeypatch.delenv("NEARID_GALLERY", raising=False)
-    return shop
-
-
 def error_line(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 1) -> str:
     """Run a command that must fail with one line on stderr and nothing on stdout."""
     assert run(list(arguments)) == code

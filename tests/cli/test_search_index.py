@@ -22,13 +22,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-@pytest.fixture
-def inside(shop: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(shop)
-    monkeypatch.delenv("NEARID_GALLERY", raising=False)
-    return shop
-
-
 def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[Any, str]:
     """Run a command; return its JSON and what it said on stderr."""
     capsys.readouterr()
