@@ -176,7 +176,7 @@ def _other_backbones() -> list[BackboneInfo]:
         ),
         BackboneInfo(
             name="timm:<name>@<tag or file>",
-            description="any ViT or CNN of timm: DINOv2, DINOv3, ConvNeXt and the rest",
+            description="any ViT or CNN of timm: DINOv2, DINOv3, ConvNeXt; <name>:layers=3-4 reads inner layers",
             usable=not timm_reason,
             reason=timm_reason,
             licence="that of the weights",

@@ -111,3 +111,45 @@ def test_a_hub_out_of_reach_is_one_clear_line(monkeypatch: pytest.MonkeyPatch, t
     with pytest.raises(WeightsError, match=r"could not be downloaded .*give its path") as caught:
         open_timm("resnet18", "a1_in1k", "cpu", "float32")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "modules", "scales"),
+    [
+        ("resnet18", ("layer3", "layer4"), (TokenScale(196, 256), TokenScale(49, 512))),
+        ("vit_tiny_patch16_224", ("blocks.3", "blocks.4"), (TokenScale(196, 192), TokenScale(196, 192))),
+        ("mobilenetv2_100", ("blocks.4", "blocks.6"), (TokenScale(196, 96), TokenScale(49, 320))),
+    ],
+)
+def test_inner_layers_are_what_leaves_them(
+    name: str,
+    modules: tuple[str, ...],
+    scales: tuple[TokenScale, ...],
+    open_case: Callable[[str], Case],
+    check_contract: Callable[[Backbone], None],
+    make_images: Callable[[int, int], Batch],
+) -> None:
+    case = open_case(name)
+    backbone = open_backbone(f"timm:{name}:layers=3-4@{case.path}", device="cpu")
+    assert backbone.spec.name == f"timm:{name}:layers=3-4@{case.path.name}"
+    assert backbone.spec.fingerprint != case.backbone.spec.fingerprint
+    assert backbone.spec.token_scales == scales
+    check_contract(backbone)
+    left: list[torch.Tensor] = []
+    for module in modules:
+        case.network.get_submodule(module).register_forward_hook(lambda *call: left.append(call[2]))
+    images = make_images(2, backbone.spec.preprocessing.size)
+    with torch.inference_mode():
+        case.network(torch.from_numpy(backbone.spec.preprocessing.normalise(images)))
+    for tokens, features in zip(backbone.tokens(images), left, strict=True):
+        sequence = features[:, 1:] if features.ndim == 3 else features.flatten(2).mT
+        np.testing.assert_allclose(tokens, sequence.numpy(), atol=1e-5)
+
+
+def test_layers_that_cannot_be_read_are_refused(open_case: Callable[[str], Case]) -> None:
+    path = open_case("resnet18").path
+    with pytest.raises(BackboneError, match="resnet18 has layers 0 to 4, asked for 5"):
+        open_timm("resnet18:layers=3-5", str(path), "cpu", "float32")
+    for setting in ("layers=4-3", "layers=", "size=3"):
+        with pytest.raises(BackboneError, match=f"'{setting}' is no setting; expected rising numbers"):
+            open_timm(f"resnet18:{setting}", str(path), "cpu", "float32")
