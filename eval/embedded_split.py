@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from nearid_search.errors import DatasetError
 from nearid_search.eval.encode_pictures import EncodedPictures, Picture, Progress, encode_pictures
-from nearid_search.eval.readouts import Readouts
+from nearid_search.eval.readouts import ReadoutSet
 from nearid_search.records import Failure
 from nearid_search.similarity import Embeddings, Rows
 from nearid_search.trainer.dataset_rows import SampleRows, ViewRows
@@ -121,7 +121,7 @@ class EmbeddedSplit:
 
 def embed_split(
     samples: Sequence[Sample],
-    readouts: Readouts,
+    readouts: ReadoutSet,
     *,
     fillers: Iterable[ImageSource] = (),
     batch_size: int = 8,
