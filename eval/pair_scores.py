@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,17 +109,27 @@ def score_pairs(
     return PairScores(encoder=encoder.fingerprint, methods=methods, num_pairs=len(pairs), failures=failures)
 
 
-def check_free(folder: Path) -> None:
-    """Refuse a folder that holds scores already: files of two encoders would be taken for one scorer's.
+def check_free(folder: Path, *, overwritten: Iterable[str] = ()) -> None:
+    """Refuse a folder that holds scores that stay: files of two encoders would be taken for one scorer's.
+
+    Args:
+        folder: where scores will be written.
+        overwritten: the methods whose files may be there, because new ones take their place.
 
     Raises:
-        DatasetError: if there is a ``.json`` file in it, or it is a file.
+        DatasetError: if there is another ``.json`` file in it, or it is a file.
     """
     if folder.exists() and not folder.is_dir():
         raise DatasetError(f"{folder} is a file: give a folder for the scores")
+    replaced = {f"{method}.json" for method in overwritten}
     present = sorted(path.name for path in folder.glob("*.json"))
-    if present:
-        raise DatasetError(f"{folder} holds {first_few(present)} already: give another folder or --force")
+    staying = [name for name in present if name not in replaced]
+    if staying and replaced:
+        raise DatasetError(
+            f"{folder} would keep {first_few(staying)} of another run: remove them or give another folder"
+        )
+    if staying:
+        raise DatasetError(f"{folder} holds {first_few(staying)} already: give another folder or --force")
 
 
 def write_scores(scores: PairScores, folder: Path) -> None:
@@ -136,6 +146,7 @@ def write_scores(scores: PairScores, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, method in scores.methods.items():
             if not method.scores:
+                (folder / f"{name}.json").unlink(missing_ok=True)  # of an earlier run
                 continue
             temporary = folder / f"{name}.json.tmp"
             temporary.write_text(json.dumps(dict(method.scores), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

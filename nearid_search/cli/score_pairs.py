@@ -33,9 +33,8 @@ def score_pairs(
     from nearid_search.eval import pair_scores
     from nearid_search.eval.image_pairs import read_pairs
 
-    if not force:
-        pair_scores.check_free(out)
     listed = read_pairs(pairs)
+    pair_scores.check_free(out, overwritten={pair.method for pair in listed} if force else ())
     encoder = IdentityEncoder.open(backbone, device=device, head=head)
     with PairProgress(quiet=json) as progress:
         scores = pair_scores.score_pairs(listed, encoder, batch_size=batch_size, on_progress=progress.advance)

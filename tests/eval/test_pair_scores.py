@@ -192,3 +192,11 @@ def test_a_folder_with_scores_is_refused(tmp_path: Path) -> None:
         check_free(tmp_path)
     with pytest.raises(DatasetError, match="is a file"):
         check_free(tmp_path / "emu2.json")
+
+
+def test_files_of_other_methods_are_never_mixed_in(tmp_path: Path) -> None:
+    for name in ("emu2", "flux"):
+        (tmp_path / f"{name}.json").write_text("{}")
+    check_free(tmp_path, overwritten=["emu2", "flux", "ours"])
+    with pytest.raises(DatasetError, match=r"would keep flux.json of another run: remove them"):
+        check_free(tmp_path, overwritten=["emu2"])
