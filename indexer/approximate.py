@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nearid_search.indexer.checked_vectors import CheckedVectors
 from nearid_search.indexer.faiss_ann import AnnIndex
 from nearid_search.indexer.index_recipe import SearchSettings
 from nearid_search.similarity import Embeddings, Rows, check_embeddings, rank_candidates, top_k
@@ -36,7 +37,7 @@ class ApproximateBackend:
     """Lets an index nominate rows and re-scores them exactly.
 
     Args:
-        gallery: (G, D) float32 unit rows; G may be 0.
+        gallery: (G, D) float32 unit rows; G may be 0. Those of a file are checked as they are needed.
         index: what nominates.
         settings: how far it looks.
         row_of: (N,) gallery row of each position of the index, -1 if the row is gone; None if they are the same.
@@ -48,14 +49,16 @@ class ApproximateBackend:
 
     def __init__(
         self,
-        gallery: Embeddings,
+        gallery: Embeddings | CheckedVectors,
         index: AnnIndex,
         *,
         settings: SearchSettings | None = None,
         row_of: Rows | None = None,
         scan: ScanRule | None = None,
     ) -> None:
-        self._gallery = check_embeddings(gallery, dim=index.dim, name="gallery")
+        self._gallery = (
+            gallery if isinstance(gallery, CheckedVectors) else check_embeddings(gallery, dim=index.dim, name="gallery")
+        )
         self._index = index
         self.settings = settings or SearchSettings()
         self._row_of = np.arange(index.num_positions, dtype=np.int64) if row_of is None else row_of
@@ -76,16 +79,21 @@ class ApproximateBackend:
         """Rows searched."""
         return len(self._gallery)
 
+    @property
+    def scans_everything(self) -> bool:
+        """Whether there are so few rows that the index is never asked."""
+        return len(self._gallery) <= self._scan.rows
+
     def search(self, queries: Embeddings, *, k: int, allowed: Rows | None = None) -> tuple[NDArray[np.float32], Rows]:
         """Return the best rows of each query that were nominated; see ``VectorBackend.search``."""
         if k < 1:
             raise ValueError(f"k must be at least 1, got {k}")
-        checked = check_embeddings(queries, dim=self._gallery.shape[1], name="queries")
+        checked = check_embeddings(queries, dim=self._index.dim, name="queries")
         searched = self.num_rows if allowed is None else len(allowed)
         kept = min(k, searched)
         fetch = kept * self.settings.overfetch + _SPARE
         if searched <= self._scan.rows or fetch > self._scan.share * searched:
-            return top_k(checked, self._gallery, k=k, allowed=allowed)
+            return top_k(checked, self._having(allowed), k=k, allowed=allowed)
         scores = np.empty((len(checked), kept), np.float32)
         rows = np.empty((len(checked), kept), np.int64)
         mask, waiting = self._choose(allowed)
@@ -93,6 +101,10 @@ class ApproximateBackend:
             block = slice(start, start + _QUERIES_AT_ONCE)
             scores[block], rows[block] = self._search_block(checked[block], kept, fetch, mask, waiting, allowed)
         return scores, rows
+
+    def _having(self, rows: Rows | None) -> Embeddings:
+        """Return the gallery, some rows of which are about to be read."""
+        return self._gallery.having(rows) if isinstance(self._gallery, CheckedVectors) else self._gallery
 
     def _choose(self, allowed: Rows | None) -> tuple[NDArray[np.bool_] | None, Rows]:
         """Return which positions of the index may be named (None: all) and which rows beside it are to be scanned."""
@@ -113,15 +125,16 @@ class ApproximateBackend:
         allowed: Rows | None,
     ) -> tuple[NDArray[np.float32], Rows]:
         named, found = self._nominate(queries, fetch, mask)
-        beside = top_k(queries, self._gallery, k=kept, allowed=waiting)[1] if len(waiting) else None
+        beside = top_k(queries, self._having(waiting), k=kept, allowed=waiting)[1] if len(waiting) else None
         scores = np.empty((len(queries), kept), np.float32)
         rows = np.empty((len(queries), kept), np.int64)
+        gallery = self._having(named[found])
         for number in np.flatnonzero(found):
             candidates = named[number] if beside is None else np.concatenate([named[number], beside[number]])
-            scores[number], rows[number] = rank_candidates(queries[number], self._gallery, candidates, k=kept)
+            scores[number], rows[number] = rank_candidates(queries[number], gallery, candidates, k=kept)
         if not found.all():
             lost = np.flatnonzero(~found)
-            scores[lost], rows[lost] = top_k(queries[lost], self._gallery, k=kept, allowed=allowed)
+            scores[lost], rows[lost] = top_k(queries[lost], self._having(allowed), k=kept, allowed=allowed)
         return scores, rows
 
     def _nominate(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -140,18 +139,10 @@ class Gallery:
         """Folder of its search index, whether or not it has one."""
         return self.folder / INDEX_DIRNAME
 
-    def rows(self, keys: Sequence[str] | None = None) -> GalleryRows:
-        """Return its embeddings as they are now, to be read when they are needed.
-
-        Args:
-            keys: all content keys, sorted, if they are known.
-        """
-        if keys is None:
-            keys = self.store.image_table([]).column("key").to_pylist()
+    def rows(self) -> GalleryRows:
+        """Return its images as they are now, to be read when they are needed."""
         record = self.manifest.encoder
-        return GalleryRows(
-            encoder=record.fingerprint, tables=self.manifest.tables, dim=record.dim, keys=keys, store=self.store
-        )
+        return GalleryRows(encoder=record.fingerprint, tables=self.manifest.tables, dim=record.dim, store=self.store)
 
     def open_encoder(self, *, device: str = "auto") -> ImageEncoder:
         """Open the encoder that made this gallery.

@@ -1,27 +1,26 @@
 """The files of a gallery's search index: a crash leaves the old ones or the new ones, and opening them checks them.
 
 The data files have names of their own each time and never change; ``index.json`` names those in force. FAISS reads
-flipped bytes without a word, so every file is compared with its SHA-256 before FAISS sees it. It is then mapped.
+flipped bytes without a word, so its file is compared with its SHA-256 before FAISS sees it, and so is the file of rows.
+Both are then mapped. The vectors are mapped unread and compared row by row as they are needed (``CheckedVectors``).
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import uuid
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
-from io import BytesIO
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nearid_search import __version__
-from nearid_search.durable_file import publish, write_file
+from nearid_search.durable_file import publish
 from nearid_search.errors import GalleryWriteError, IndexUnusableError
+from nearid_search.indexer.checked_vectors import CheckedVectors
 from nearid_search.indexer.faiss_ann import AnnIndex
 from nearid_search.indexer.faiss_install import import_faiss
 from nearid_search.indexer.index_manifest import (
@@ -33,7 +32,9 @@ from nearid_search.indexer.index_manifest import (
     write_index_manifest,
 )
 from nearid_search.indexer.index_recipe import RECIPES, SearchSettings
-from nearid_search.indexer.index_rows import GalleryRows, key_bytes, match_rows, row_digests
+from nearid_search.indexer.index_rows import GalleryRows, match_rows, row_digests
+from nearid_search.indexer.row_file import Positions, read_rows, write_embeddings, write_rows
+from nearid_search.indexer.row_keys import key_array
 from nearid_search.similarity import Rows
 
 
@@ -43,16 +44,17 @@ class StoredIndex(NamedTuple):
     Attributes:
         ann: the index.
         manifest: what it says about itself.
-        keys: key of every position.
-        digests: (N,) digest of the vector at every position.
-        row_of: (N,) row of the gallery at each position; -1 where the image is gone or has another embedding now.
+        positions: what stands at every position, ``row_of`` counting the gallery's rows now.
     """
 
     ann: AnnIndex
     manifest: IndexManifest
-    keys: Sequence[str]
-    digests: NDArray[np.uint64]
-    row_of: Rows
+    positions: Positions
+
+    @property
+    def row_of(self) -> Rows:
+        """(N,) row of the gallery at each position; -1 where the image is gone or has another embedding now."""
+        return self.positions.row_of
 
     def waiting(self, num_rows: int) -> Rows:
         """Return the gallery's rows that no position stands for, sorted."""
@@ -68,19 +70,19 @@ def save_index(
     *,
     settings: SearchSettings,
     tuning: Tuning | None = None,
-    keys: Sequence[str] | None = None,
-    digests: NDArray[np.uint64] | None = None,
+    positions: Positions | None = None,
+    unchanged: Mapping[str, DataFile] | None = None,
 ) -> IndexManifest:
     """Write an index and put it in force; the caller holds the gallery's writer lock.
 
     Args:
         index_dir: the index's folder; made if missing.
         ann: the index.
-        rows: the gallery it was made from.
+        rows: the gallery as it is now.
         settings: how far a search looks.
         tuning: what was measured with these settings.
-        keys: key of every position; by default the gallery's rows in order.
-        digests: (N,) ``row_digests`` of the vector at every position; by default the gallery's.
+        positions: what stands at every position; by default the gallery's rows in order.
+        unchanged: parts that are on disk already as they should be.
 
     Returns:
         The manifest.
@@ -88,17 +90,22 @@ def save_index(
     Raises:
         GalleryWriteError: if it cannot be written; what was in force still is.
     """
+    digests = row_digests(rows.vectors)
+    if positions is None:
+        positions = Positions(rows.keys, digests, np.arange(len(rows), dtype=np.int64))
+    held = positions
+    writers: dict[str, Callable[[Path], None]] = {
+        "vectors": ann.write,
+        "rows": lambda path: write_rows(path, rows, digests, held),
+        "embeddings": lambda path: write_embeddings(path, rows.vectors),
+    }
     stamp = uuid.uuid4().hex[:12]
-    held = BytesIO()
-    np.save(held, row_digests(rows.vectors) if digests is None else digests)
-    contents = {"keys": key_bytes(rows.keys if keys is None else keys), "digests": held.getvalue()}
     try:
         index_dir.mkdir(exist_ok=True)
-        files = {"vectors": _write_vectors(index_dir, ann, f"{stamp}.vectors")}
-        for part, content in contents.items():
-            name = f"{stamp}.{part}"
-            write_file(index_dir / name, content)
-            files[part] = DataFile(name=name, size=len(content), sha256=hashlib.sha256(content).hexdigest())
+        files = {**(unchanged or {})}
+        files |= {
+            part: _write(index_dir / f"{stamp}.{part}", write) for part, write in writers.items() if part not in files
+        }
         manifest = IndexManifest(
             recipe=ann.recipe.name,
             factory=ann.recipe.factory(ann.trained_rows),
@@ -109,6 +116,7 @@ def save_index(
             encoder=rows.encoder,
             tables=rows.tables,
             lance_version=rows.lance_version,
+            generation=rows.store.generation,
             files=files,
             faiss=str(import_faiss("the search index").__version__),
             made_by=__version__,
@@ -128,10 +136,12 @@ def save_index(
 def open_index(index_dir: Path, rows: GalleryRows, *, mapped: bool = True) -> StoredIndex | None:
     """Open the index of a gallery, or return None if it has none.
 
+    Where nothing was written to the gallery since, ``rows`` take the index's files instead of reading the tables.
+
     Args:
         index_dir: the index's folder.
         rows: the gallery's rows now.
-        mapped: map the file instead of reading it; nothing can then be added.
+        mapped: map the index instead of reading it; nothing can then be added.
 
     Raises:
         IndexUnusableError: if a file is damaged, or the index was made from other embeddings.
@@ -142,22 +152,31 @@ def open_index(index_dir: Path, rows: GalleryRows, *, mapped: bool = True) -> St
         return None
     check_origin(manifest, rows)
     try:
-        check_files(index_dir, manifest)
-        recipe = RECIPES[manifest.recipe]
-        ann = AnnIndex.read(index_dir / manifest.files["vectors"].name, recipe, manifest.trained_rows, mapped=mapped)
-        content = (index_dir / manifest.files["keys"].name).read_bytes()
-        digests: NDArray[np.uint64] = np.load(index_dir / manifest.files["digests"].name, allow_pickle=False)
-    except (IndexUnusableError, OSError, RuntimeError) as error:
+        return _open(index_dir, manifest, rows, mapped=mapped)
+    except (IndexUnusableError, OSError, RuntimeError, ValueError) as error:
         latest = read_index_manifest(index_dir)
         if latest is None or latest.files != manifest.files:
             return open_index(index_dir, rows, mapped=mapped)  # another process has replaced or removed it meanwhile
         if isinstance(error, IndexUnusableError):
             raise
         raise IndexUnusableError(f"the search index in {index_dir} cannot be read ({_reason(error)})") from error
-    keys: list[str] = json.loads(content)
-    if not len(keys) == len(digests) == ann.num_positions == manifest.positions or ann.dim != manifest.dim:
+
+
+def _open(index_dir: Path, manifest: IndexManifest, rows: GalleryRows, *, mapped: bool) -> StoredIndex:
+    check_files(index_dir, manifest, sizes_only=("embeddings",))
+    paths = {part: index_dir / file.name for part, file in manifest.files.items()}
+    ann = AnnIndex.read(paths["vectors"], RECIPES[manifest.recipe], manifest.trained_rows, mapped=mapped)
+    count = manifest.files["embeddings"].size // (4 * manifest.dim)
+    kept = read_rows(paths["rows"], count=count, num_positions=manifest.positions)
+    if (ann.num_positions, ann.dim, len(kept.labels)) != (manifest.positions, manifest.dim, count):
         raise IndexUnusableError(f"the search index in {index_dir} has parts of different lengths")
-    return StoredIndex(ann, manifest, keys, digests, match_rows(keys, digests, rows, manifest.lance_version))
+    if rows.store.generation == manifest.generation != "":
+        read_again = partial(rows.store.embeddings, key_array(kept.labels.column("key")))
+        vectors = CheckedVectors(paths["embeddings"], kept.digests, manifest.dim, read_again=read_again)
+        rows.use_kept(kept.labels, vectors)
+        return StoredIndex(ann, manifest, kept.positions)
+    row_of = match_rows(kept.positions.keys, kept.positions.digests, rows)
+    return StoredIndex(ann, manifest, kept.positions._replace(row_of=row_of))
 
 
 def check_origin(manifest: IndexManifest, rows: GalleryRows) -> None:
@@ -175,21 +194,26 @@ def check_origin(manifest: IndexManifest, rows: GalleryRows) -> None:
             raise IndexUnusableError(f"the search index was made for the {what} {own}, the gallery has {theirs}")
 
 
-def check_files(index_dir: Path, manifest: IndexManifest) -> None:
+def check_files(index_dir: Path, manifest: IndexManifest, *, sizes_only: Collection[str] = ()) -> None:
     """Compare every file with the size and the SHA-256 it was written with.
+
+    Args:
+        index_dir: the index's folder.
+        manifest: what names the files.
+        sizes_only: parts that are not read.
 
     Raises:
         IndexUnusableError: if one is missing or differs.
         OSError: if one cannot be read.
     """
-    for file in manifest.files.values():
+    for part, file in manifest.files.items():
         path = index_dir / file.name
         if not path.exists():
             raise IndexUnusableError(f"{path} is missing")
         size = path.stat().st_size
         if size != file.size:
             raise IndexUnusableError(f"{path} has {size} bytes, {INDEX_MANIFEST} says {file.size}")
-        if _sha256(path) != file.sha256:
+        if part not in sizes_only and _sha256(path) != file.sha256:
             raise IndexUnusableError(f"{path} was altered since it was written")
 
 
@@ -205,17 +229,6 @@ def remove_index(index_dir: Path) -> None:
         index_dir.rmdir()
 
 
-def restamp(index_dir: Path, stored: StoredIndex, lance_version: int) -> None:
-    """Note that an index still agrees with a gallery that has been written to since; opening it is then faster.
-
-    Raises:
-        OSError: if it cannot be written.
-    """
-    # Where a key has another embedding now, only the digests tell; the old stamp makes sure they are compared.
-    if (stored.row_of >= 0).all() and stored.manifest.lance_version != lance_version:
-        write_index_manifest(index_dir, replace(stored.manifest, lance_version=lance_version))
-
-
 def sweep(index_dir: Path, manifest: IndexManifest | None) -> None:
     """Delete what a stopped or replaced build has left; readers that have it mapped keep it.
 
@@ -229,11 +242,11 @@ def sweep(index_dir: Path, manifest: IndexManifest | None) -> None:
                 path.unlink()
 
 
-def _write_vectors(index_dir: Path, ann: AnnIndex, name: str) -> DataFile:
-    temporary = index_dir / f"{name}.tmp"
-    ann.write(temporary)
-    file = DataFile(name=name, size=temporary.stat().st_size, sha256=_sha256(temporary))
-    publish(temporary, index_dir / name)
+def _write(path: Path, write: Callable[[Path], None]) -> DataFile:
+    temporary = path.with_name(f"{path.name}.tmp")
+    write(temporary)
+    file = DataFile(name=path.name, size=temporary.stat().st_size, sha256=_sha256(temporary))
+    publish(temporary, path)
     return file
 
 
@@ -242,7 +255,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _reason(error: OSError | RuntimeError) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error)
     return (str(error).splitlines() or ["no reason given"])[0]

@@ -16,10 +16,10 @@ from nearid_search.errors import IndexUnusableError
 from nearid_search.indexer.index_recipe import RECIPES, SearchSettings
 from nearid_search.sealed_json import seal, unseal
 
-INDEX_FORMAT = 1
+INDEX_FORMAT = 2
 INDEX_DIRNAME = "index"
 INDEX_MANIFEST = "index.json"
-PARTS = ("vectors", "keys", "digests")
+PARTS = ("vectors", "rows", "embeddings")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +82,9 @@ class IndexManifest:
         dim: their width.
         encoder: fingerprint of the encoder that made them.
         tables: folder of the tables they came from.
-        lance_version: version of the images table when index and gallery were last known to agree.
-        files: its parts: the index itself, the key of every position in order, and a digest of every vector.
+        lance_version: version of the images table that ``rows`` were taken from.
+        generation: what tells that version from any other; see ``indexer.generation``.
+        files: its parts: the index itself, the gallery's rows, and their vectors (see ``indexer.row_file``).
         faiss: version of FAISS that wrote it.
         made_by: version of this library that did.
         created_at: ISO 8601 time in UTC.
@@ -100,6 +101,7 @@ class IndexManifest:
     encoder: str
     tables: str
     lance_version: int
+    generation: str
     files: Mapping[str, DataFile]
     faiss: str
     made_by: str

@@ -20,7 +20,6 @@ from nearid_search.indexer.index_file import (
     check_origin,
     open_index,
     remove_index,
-    restamp,
     save_index,
     sweep,
 )
@@ -29,6 +28,7 @@ from nearid_search.indexer.index_policy import Budget, Choice, choose_index
 from nearid_search.indexer.index_recipe import RECIPES, SearchSettings
 from nearid_search.indexer.index_rows import GalleryRows, row_digests
 from nearid_search.indexer.lance_index import drop_lance_index, ensure_lance_index
+from nearid_search.indexer.row_file import Positions
 
 _DEAD_SHARE = 0.1
 _APPEND_SHARE, _APPEND_ROWS = 0.01, 1_000
@@ -84,7 +84,7 @@ def refresh_index(
     backend, reason = choice.backend, choice.reason
     if on_choice is not None:
         on_choice(choice)
-    if backend not in RECIPES or not len(rows.keys):
+    if backend not in RECIPES or not len(rows):
         there = index_dir.exists()
         remove_index(index_dir)
         if backend == LANCE:
@@ -129,7 +129,7 @@ def _choose(rows: GalleryRows, search: AnnConfig) -> Choice:
     backend = check_backend(search.backend or AUTO)
     if backend != AUTO:
         return Choice(backend, "because it was asked for")
-    choice = choose_index(len(rows.keys), rows.dim, Budget.of(search))
+    choice = choose_index(len(rows), rows.dim, Budget.of(search))
     if choice.backend in RECIPES:
         try:
             import_faiss("a search index")
@@ -146,7 +146,7 @@ def _keep(index_dir: Path, rows: GalleryRows, backend: str, on_step: OnStep) -> 
             return None
         sweep(index_dir, manifest)
         check_origin(manifest, rows)
-        if manifest.lance_version == rows.lance_version:
+        if rows.store.generation == manifest.generation != "":
             check_files(index_dir, manifest)  # a damaged one is mended here, as a warning to whoever queried has said
             return "kept"
         stored = open_index(index_dir, rows, mapped=False)
@@ -167,25 +167,32 @@ def _former_settings(index_dir: Path, backend: str) -> SearchSettings:
 
 def _follow(index_dir: Path, rows: GalleryRows, stored: StoredIndex, on_step: OnStep) -> str | None:
     alive = stored.row_of >= 0
-    waiting = stored.waiting(len(rows.keys))
+    waiting = stored.waiting(len(rows))
     if (~alive).sum() > _DEAD_SHARE * len(alive):
         return None
-    if stored.ann.recipe.clustered and len(rows.keys) > _GROWN * stored.ann.trained_rows:
+    if stored.ann.recipe.clustered and len(rows) > _GROWN * stored.ann.trained_rows:
         return None
+    positions, kept = stored.positions, {}
     if len(waiting) < min(_APPEND_ROWS, _APPEND_SHARE * len(alive)):
-        restamp(index_dir, stored, rows.lance_version)
-        return "kept"
+        waiting, kept = waiting[:0], {"vectors": stored.manifest.files["vectors"]}
     added = np.ascontiguousarray(rows.vectors[waiting])
-    stored.ann.add(added, on_step=on_step)
+    if len(added):
+        stored.ann.add(added, on_step=on_step)
+        # A key that is back with another embedding has two positions; the digest of the old one does not fit.
+        positions = Positions(
+            np.concatenate([positions.keys, rows.keys[waiting]]),
+            np.concatenate([positions.digests, row_digests(added)]),
+            np.concatenate([positions.row_of, waiting]),
+        )
+    # Rows are written again even if the index is not: opening is fast only where they are the gallery's.
     on_step("writing", 0, 1)
-    # A key that is back with another embedding has two positions; the old one's digest is the one that does not fit.
     save_index(
         index_dir,
         stored.ann,
         rows,
         settings=stored.manifest.settings,
         tuning=stored.manifest.tuning,
-        keys=[*stored.keys, *(rows.keys[row] for row in waiting)],
-        digests=np.concatenate([stored.digests, row_digests(added)]),
+        positions=positions,
+        unchanged=kept,
     )
-    return "extended"
+    return "extended" if len(added) else "kept"

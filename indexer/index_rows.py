@@ -1,48 +1,121 @@
-"""Which row of a gallery each position of its search index stands for, whatever has been written to it since."""
+"""The rows of a gallery at one moment, and which of them each position of its search index stands for."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nearid_search.indexer.row_keys import Keys, find_keys, key_array
 from nearid_search.indexer.store import GalleryStore
 from nearid_search.similarity import Embeddings, Rows
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from nearid_search.indexer.checked_vectors import CheckedVectors
+
 _ROWS_AT_ONCE = 1_024  # the products stay in the processor's cache
 _DIGEST_SEED = 20_260
+LABELS = ("key", "path", "identity")
+
+
+class Identities(NamedTuple):
+    """Identities by number.
+
+    Attributes:
+        codes: (N,) number of the identity of every row.
+        names: Arrow array of their names, by number.
+    """
+
+    codes: NDArray[np.int64]
+    names: pa.Array
+
+    def name(self, code: int) -> str:
+        """Return the name of an identity."""
+        return str(self.names[code].as_py())
 
 
 class GalleryRows:
-    """The embeddings of a gallery at one moment, read when they are first needed.
+    """The images of a gallery at one moment, sorted by key and read when they are first needed.
 
     Args:
         encoder: fingerprint of what made them.
         tables: name of the folder of the tables.
         dim: width of an embedding.
-        keys: key of every row, sorted.
-        store: the tables, where the embeddings are.
+        store: the tables.
     """
 
-    def __init__(self, *, encoder: str, tables: str, dim: int, keys: Sequence[str], store: GalleryStore) -> None:
+    def __init__(self, *, encoder: str, tables: str, dim: int, store: GalleryStore) -> None:
         self.encoder = encoder
         self.tables = tables
         self.dim = dim
-        self.keys = keys
         self.store = store
+        self._labels: pa.Table | None = None
+        self._keys: Keys | None = None
+        self._vectors: CheckedVectors | Embeddings | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
     @property
     def lance_version(self) -> int:
         """Version of the images table."""
         return self.store.version
 
-    @cached_property
+    @property
+    def labels(self) -> pa.Table:
+        """Table of the columns ``LABELS``."""
+        if self._labels is None:
+            self._labels = self.store.image_table(LABELS)
+        return self._labels
+
+    @property
+    def keys(self) -> Keys:
+        """(N,) key of every row, ascending."""
+        if self._keys is None:
+            self._keys = key_array(self.labels.column("key"))
+        return self._keys
+
+    def key(self, row: int) -> str:
+        """Return a row's key as text."""
+        return bytes(self.keys[row]).decode()
+
+    def identities(self) -> Identities:
+        """Return what the images show."""
+        import pyarrow as pa
+
+        column = self.labels.column("identity").combine_chunks()
+        whole = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
+        encoded = whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode()
+        return Identities(encoded.indices.to_numpy().astype(np.int64), encoded.dictionary)
+
+    @property
     def vectors(self) -> Embeddings:
-        """(len(keys), dim) float32 unit rows."""
-        return self.store.embeddings(self.keys)
+        """(N, dim) float32 unit rows, all of them checked where they are mapped.
+
+        Raises:
+            IndexUnusableError: if they are mapped from a file that was altered, and nobody is to be told.
+        """
+        held = self.vectors_on_demand
+        return held if isinstance(held, np.ndarray) else held.having()
+
+    @property
+    def vectors_on_demand(self) -> CheckedVectors | Embeddings:
+        """The same; where they are mapped, to be checked row by row."""
+        if self._vectors is None:
+            self._vectors = self.store.embeddings(self.keys)
+        return self._vectors
+
+    def use_kept(self, labels: pa.Table, vectors: CheckedVectors) -> None:
+        """Take what an index has kept of these very rows, instead of reading the tables.
+
+        Args:
+            labels: the columns ``LABELS``, sorted by key.
+            vectors: of the same rows.
+        """
+        self._labels, self._keys, self._vectors = labels, None, vectors
 
 
 def row_digests(vectors: Embeddings) -> NDArray[np.uint64]:
@@ -67,29 +140,18 @@ def row_digests(vectors: Embeddings) -> NDArray[np.uint64]:
     return digests
 
 
-def key_bytes(keys: Sequence[str]) -> bytes:
-    """Return keys in order as the bytes that are stored; their SHA-256 is that of the rows an index covers."""
-    return json.dumps(list(keys), separators=(",", ":")).encode()
-
-
-def match_rows(keys: Sequence[str], digests: NDArray[np.uint64], rows: GalleryRows, lance_version: int) -> Rows:
-    """Find the row of the gallery that each position of an index stands for.
+def match_rows(keys: Keys, digests: NDArray[np.uint64], rows: GalleryRows) -> Rows:
+    """Find rows that were seen before among those of the gallery now.
 
     Args:
-        keys: key of every position.
-        digests: (N,) digest of the vector at every position.
+        keys: (N,) their keys, in any order.
+        digests: (N,) digest of the vector of each.
         rows: the gallery's rows now.
-        lance_version: version of the images table that keys and digests are known to agree with.
 
     Returns:
         (N,) int64; -1 where the key is gone or has another embedding now.
     """
-    if rows.lance_version == lance_version and len(keys) == len(rows.keys) and list(keys) == list(rows.keys):
-        return np.arange(len(keys), dtype=np.int64)
-    present = np.asarray([key.encode() for key in rows.keys])
-    wanted = np.asarray([key.encode() for key in keys])
-    if not len(present) or not len(wanted):
-        return np.full(len(wanted), -1, np.int64)
-    places = np.minimum(np.searchsorted(present, wanted), len(present) - 1)
-    same = (present[places] == wanted) & (row_digests(rows.vectors)[places] == digests)
-    return np.where(same, places, -1)
+    places = find_keys(rows.keys, keys)
+    if len(rows):
+        places[row_digests(rows.vectors)[places] != digests] = -1
+    return places

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nearid_search.errors import GalleryCorruptError
 from nearid_search.indexer.approximate import ScanRule
 from nearid_search.indexer.index_rows import GalleryRows
+from nearid_search.indexer.row_keys import find_keys, key_array
 from nearid_search.indexer.sql import any_of
 from nearid_search.similarity import Embeddings, Rows, check_embeddings, rank_candidates, top_k
 
@@ -36,14 +37,13 @@ class LanceBackend:
 
     def __init__(self, rows: GalleryRows, *, scan: ScanRule | None = None, nprobes: int = _NPROBES) -> None:
         self._rows = rows
-        self._keys = np.asarray([key.encode() for key in rows.keys], dtype=bytes)
         self._scan = scan or ScanRule()
         self._nprobes = nprobes
 
     @property
     def num_rows(self) -> int:
         """Rows searched."""
-        return len(self._keys)
+        return len(self._rows)
 
     def search(self, queries: Embeddings, *, k: int, allowed: Rows | None = None) -> tuple[NDArray[np.float32], Rows]:
         """Return the best rows of each query that were nominated; see ``VectorBackend.search``."""
@@ -115,17 +115,16 @@ class LanceBackend:
                 yield self._aligned(batch, mask)
             return
         for start in range(0, len(allowed), _KEYS_AT_ONCE):
-            condition = any_of("key", [self._rows.keys[row] for row in allowed[start : start + _KEYS_AT_ONCE]])
+            condition = any_of("key", [self._rows.key(row) for row in allowed[start : start + _KEYS_AT_ONCE]])
             yield self._aligned(search().where(condition).select(["key", "embedding"]).to_arrow(), None)
 
     def _aligned(self, found: Any, mask: NDArray[np.bool_] | None) -> tuple[Embeddings, Rows]:  # noqa: ANN401
         """Return the vectors of an Arrow table or batch and their rows, sorted by row, without those not allowed."""
-        keys = np.asarray([key.encode() for key in found.column("key").to_pylist()], dtype=bytes)
         column = found.column("embedding")
         flat = (column.combine_chunks() if hasattr(column, "combine_chunks") else column).flatten()
         vectors = flat.to_numpy(zero_copy_only=False).reshape(-1, self._rows.dim)
-        rows = np.minimum(np.searchsorted(self._keys, keys), self.num_rows - 1).astype(np.int64)
-        if (self._keys[rows] != keys).any():
+        rows = find_keys(self._rows.keys, key_array(found.column("key")))
+        if (rows < 0).any():
             raise GalleryCorruptError("the images table changed while it was searched: open the gallery again")
         order = np.argsort(rows)
         if mask is not None:

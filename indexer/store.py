@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.errors import CatalogueError, FilterError, GalleryCorruptError
+from nearid_search.indexer.generation import table_generation
+from nearid_search.indexer.row_keys import Keys, find_keys, key_array, key_order
 from nearid_search.indexer.rows import FileRecord, ImageRow
 from nearid_search.indexer.schema import files_schema, images_schema, typed_column
 from nearid_search.indexer.sql import any_of, chunks, first_sentence
@@ -25,20 +27,18 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _DELETE_CHUNK = 2_000
+_READ_ROWS = 65_536
 # Data files; each written batch makes one. Reading 160 takes about as long as one, and merging rewrites them all.
 _COMPACT_ABOVE = 128
 
 
 class GalleryStore:
-    """The two tables of one gallery.
-
-    Args:
-        tables_dir: folder that holds the tables.
-    """
+    """The two tables of one gallery, in the folder ``tables_dir``."""
 
     def __init__(self, tables_dir: Path) -> None:
         import lancedb
 
+        self._folder = tables_dir
         self._database = lancedb.connect(str(tables_dir))
         try:
             self._images = self._database.open_table("images")
@@ -51,11 +51,7 @@ class GalleryStore:
 
     @classmethod
     def create(cls, tables_dir: Path, *, dim: int) -> GalleryStore:
-        """Make the empty tables, keeping those that are already there.
-
-        Args:
-            tables_dir: folder for the tables.
-            dim: width of an embedding.
+        """Make the empty tables for embeddings of a width, keeping those that are already there.
 
         Raises:
             GalleryCorruptError: if those that are there have other columns, as after a crash before the manifest.
@@ -77,6 +73,11 @@ class GalleryStore:
     def version(self) -> int:
         """Lance version of the images table; it grows with every write."""
         return int(self._images.version)
+
+    @property
+    def generation(self) -> str:
+        """What tells this state of the images table from every other; see ``table_generation``."""
+        return table_generation(self._folder, "images", self.version)
 
     @property
     def images(self) -> Any:  # noqa: ANN401  (LanceDB's class has three names in three releases)
@@ -115,13 +116,14 @@ class GalleryStore:
 
     def image_table(self, columns: Sequence[str]) -> pa.Table:
         """Return the named columns of every image, sorted by key."""
-        return self._images.search().select([*dict.fromkeys(["key", *columns])]).to_arrow().sort_by("key")
+        table = self._images.search().select([*dict.fromkeys(["key", *columns])]).to_arrow().combine_chunks()
+        return table.take(key_order(key_array(table.column("key"))))
 
-    def embeddings(self, keys: Sequence[str]) -> NDArray[np.float32]:
+    def embeddings(self, keys: Keys) -> NDArray[np.float32]:
         """Read every embedding into memory.
 
         Args:
-            keys: all content keys, sorted, as ``image_table`` returned them.
+            keys: all content keys, ascending, as ``image_table`` returned them.
 
         Returns:
             (len(keys), D) float32 in the order of ``keys``.
@@ -131,11 +133,10 @@ class GalleryStore:
         """
         dim = self._images.schema.field("embedding").type.list_size
         matrix = np.empty((len(keys), dim), np.float32)
-        row_of = {key: row for row, key in enumerate(keys)}
         found = 0
-        for batch in self._images.search().select(["key", "embedding"]).to_batches():
-            rows = [row_of.get(key, -1) for key in batch.column("key").to_pylist()]
-            if -1 in rows:
+        for batch in self._images.search().select(["key", "embedding"]).to_batches(_READ_ROWS):
+            rows = find_keys(keys, key_array(batch.column("key")))
+            if (rows < 0).any():
                 break
             matrix[rows] = batch.column("embedding").flatten().to_numpy(zero_copy_only=False).reshape(-1, dim)
             found += len(rows)
@@ -145,17 +146,14 @@ class GalleryStore:
             )
         return matrix
 
-    def keys_where(self, where: str) -> list[str]:
-        """Return the keys of the images a filter accepts.
-
-        Args:
-            where: SQL condition on the columns of the images table.
+    def keys_where(self, where: str) -> Keys:
+        """Return the keys of the images a filter accepts, in no particular order.
 
         Raises:
             FilterError: if the condition is malformed or names an unknown column.
         """
         try:
-            return list(self._images.search().where(where).select(["key"]).to_arrow().column("key").to_pylist())
+            return key_array(self._images.search().where(where).select(["key"]).to_arrow().column("key"))
         except (ValueError, RuntimeError, OSError) as error:
             raise self._filter_error(where, error) from error
 

@@ -10,6 +10,7 @@ from typing import Any
 from nearid_search.errors import IndexUnusableError, MissingExtraError
 from nearid_search.indexer.approximate import ApproximateBackend
 from nearid_search.indexer.backend import LANCE, VectorBackend, check_backend, make_backend
+from nearid_search.indexer.checked_vectors import CheckedVectors
 from nearid_search.indexer.index_file import StoredIndex, open_index
 from nearid_search.indexer.index_recipe import RECIPES
 from nearid_search.indexer.index_rows import GalleryRows
@@ -51,14 +52,15 @@ def open_backend(name: str, index_dir: Path, rows: GalleryRows, *, on_warning: O
     if name not in ("auto", stored.manifest.recipe):
         on_warning(f"the stored index is {stored.manifest.recipe}, not {name}; {_instead(name)}")
         return make_backend(name, rows.vectors)
-    beside = len(stored.waiting(len(rows.keys)))
-    if beside > _MUCH * len(rows.keys):
+    beside = len(stored.waiting(len(rows)))
+    if beside > _MUCH * len(rows):
         on_warning(
-            f"{beside:,} of {len(rows.keys):,} images are not in the search index and are scanned: "
-            "index again to add them"
+            f"{beside:,} of {len(rows):,} images are not in the search index and are scanned: index again to add them"
         )
-    settings = stored.manifest.settings
-    return ApproximateBackend(rows.vectors, stored.ann, settings=settings, row_of=stored.row_of)
+    vectors = rows.vectors_on_demand
+    if isinstance(vectors, CheckedVectors):
+        vectors.on_damage = on_warning
+    return ApproximateBackend(vectors, stored.ann, settings=stored.manifest.settings, row_of=stored.row_of)
 
 
 def describe_index(index_dir: Path, rows: GalleryRows) -> dict[str, Any] | None:
@@ -77,7 +79,7 @@ def describe_index(index_dir: Path, rows: GalleryRows) -> dict[str, Any] | None:
     except (IndexUnusableError, MissingExtraError) as error:
         return {"state": "unusable", "reason": str(error)}
     if stored is not None:
-        return _described(stored, len(rows.keys))
+        return _described(stored, len(rows))
     state = lance_index_state(rows.store)
     if state is None:
         return None

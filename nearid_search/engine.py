@@ -21,6 +21,7 @@ from nearid_search.indexer.embedding_queries import read_queries
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.location import display_path
 from nearid_search.indexer.manifest import require_encoder
+from nearid_search.indexer.row_keys import find_keys
 from nearid_search.indexer.stored_index import OnWarning, open_backend
 from nearid_search.ranking import RankedIdentity, rank_many
 from nearid_search.records import Failure, IdentityMatch, MatchedImage, QueryAnswer
@@ -60,14 +61,10 @@ class SearchEngine:
             gallery.check_encoder(encoder)
         self.gallery = gallery
         self._encoder = encoder
-        table = gallery.store.image_table(["path", "identity"])
-        self._keys: list[str] = table.column("key").to_pylist()
-        self._paths: list[str | None] = table.column("path").to_pylist()
-        names, codes = np.unique(np.asarray(table.column("identity").to_pylist(), dtype=object), return_inverse=True)
-        self._names: list[str] = names.tolist()
-        self._codes = codes.astype(np.int64)
-        rows = gallery.rows(self._keys)
-        self.backend = open_backend(backend, gallery.index_dir, rows, on_warning=on_warning or _warn)
+        self._rows = gallery.rows()
+        self.backend = open_backend(backend, gallery.index_dir, self._rows, on_warning=on_warning or _warn)
+        self._identities = self._rows.identities()
+        self._paths = self._rows.labels.column("path")
 
     @classmethod
     def open(
@@ -210,7 +207,7 @@ class SearchEngine:
             raise ShapeError(f"embeddings and labels must be as many, got {len(embeddings)} and {len(labels)}")
         for start in range(0, len(embeddings), _ANSWERS_AT_ONCE):
             block = slice(start, start + _ANSWERS_AT_ONCE)
-            found = rank_many(self.backend, embeddings[block], self._codes, k=k, allowed=allowed)
+            found = rank_many(self.backend, embeddings[block], self._identities.codes, k=k, allowed=allowed)
             for label, ranked in zip(labels[block], found, strict=True):
                 yield self._answer(ranked, label, k)
 
@@ -230,13 +227,13 @@ class SearchEngine:
 
     def _match(self, rank: int, identity: RankedIdentity) -> IdentityMatch:
         images = tuple(
-            MatchedImage(self._shown_path(row), float(score), self._keys[row])
+            MatchedImage(self._shown_path(int(row)), float(score), self._rows.key(row))
             for row, score in zip(identity.rows[:_VIEWS_SHOWN], identity.scores[:_VIEWS_SHOWN], strict=True)
         )
-        return IdentityMatch(rank, self._names[identity.code], images[0].score, len(identity.rows), images)
+        return IdentityMatch(rank, self._identities.name(identity.code), images[0].score, len(identity.rows), images)
 
     def _shown_path(self, row: int) -> str | None:
-        path = self._paths[row]
+        path: str | None = self._paths[row].as_py()
         # What an imported path counts from is known to its owner alone.
         imported = self.gallery.manifest.encoder.backbone is None
         return path if path is None or imported else display_path(path, home=self.gallery.home)
@@ -244,8 +241,8 @@ class SearchEngine:
     def _allowed(self, where: str | None) -> Rows | None:
         if where is None:
             return None
-        accepted = set(self.gallery.store.keys_where(where))
-        return np.asarray([row for row, key in enumerate(self._keys) if key in accepted], np.int64)
+        found = find_keys(self._rows.keys, self.gallery.store.keys_where(where))
+        return np.sort(found[found >= 0])
 
 
 def _warn(line: str) -> None:

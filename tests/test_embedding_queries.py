@@ -59,7 +59,7 @@ def test_a_file_is_answered_as_each_row_alone(
     source = write_embeddings(tmp_path / "q.parquet", queries, None, rows_a_group=17)
     engine = SearchEngine.open(gallery, encode=False, backend=backend)
     together = list(engine.query_embeddings(source, k=k, where=where))
-    kept = set() if where is None else set(engine.gallery.store.keys_where(where))
+    kept = set() if where is None else {bytes(key).decode() for key in engine.gallery.store.keys_where(where)}
     keys = engine.gallery.store.image_table([]).column("key").to_pylist()
     allowed = None if where is None else np.asarray([row for row, key in enumerate(keys) if key in kept], np.int64)
     alone = [

@@ -12,13 +12,17 @@ import numpy as np
 import pytest
 from full_disk import small_disk
 from made_galleries import make_gallery
-from stored_indexes import CODES, COUNT, VECTORS, assert_exact, refresh
+from stored_indexes import CODES, COUNT, NEVER_SCAN, VECTORS, assert_exact, refresh
 
-from nearid_search.errors import GalleryWriteError
+from nearid_search.errors import GalleryWriteError, IndexUnusableError
 from nearid_search.indexer.approximate import ApproximateBackend
+from nearid_search.indexer.checked_vectors import CheckedVectors
 from nearid_search.indexer.exact import ExactBackend
+from nearid_search.indexer.faiss_ann import AnnIndex
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.index_file import open_index
 from nearid_search.indexer.index_manifest import INDEX_MANIFEST
+from nearid_search.indexer.index_recipe import RECIPES
 from nearid_search.indexer.stored_index import describe_index, open_backend
 
 pytest.importorskip("faiss")
@@ -33,8 +37,12 @@ def flipped(content: bytes, place: int, bit: int) -> bytes:
     return content[:place] + bytes([content[place] ^ (1 << bit)]) + content[place + 1 :]
 
 
-@pytest.mark.parametrize("part", ["vectors", "keys", "digests", INDEX_MANIFEST])
-@pytest.mark.parametrize("damage", ["cut", "empty", "gone", "longer", *range(8)], ids=str)
+LENGTHS = ("cut", "empty", "gone", "longer")
+DAMAGES = [(part, damage) for part in ("vectors", "rows", INDEX_MANIFEST) for damage in (*LENGTHS, *range(8))]
+
+
+# A vector that was altered is noticed when it is needed: see the next test.
+@pytest.mark.parametrize(("part", "damage"), [*DAMAGES, *(("embeddings", damage) for damage in LENGTHS)])
 def test_damage_to_any_file_is_noticed_and_mended(gallery: Gallery, part: str, damage: str | int) -> None:
     refresh(gallery)
     path = next(path for path in gallery.index_dir.iterdir() if path.name.endswith(part))
@@ -63,6 +71,51 @@ def test_damage_to_any_file_is_noticed_and_mended(gallery: Gallery, part: str, d
     assert described["state"] == "unusable"
     assert refresh(gallery).action == "built"
     assert_exact(gallery)
+
+
+@pytest.mark.parametrize("bit", range(0, 32, 5))
+def test_a_vector_that_was_altered_is_noticed_when_it_is_needed(gallery: Gallery, bit: int) -> None:
+    """Its neighbours answer without a word before; then the tables are read, and every answer is as it was."""
+    refresh(gallery)
+    row = bit
+    rows = gallery.rows()
+    query = rows.vectors[row : row + 1]
+    expected = ExactBackend(rows.vectors).search(query, k=5)
+    path = next(path for path in gallery.index_dir.iterdir() if path.name.endswith("embeddings"))
+    place = 4 * (row * rows.dim + bit) + bit // 8
+    path.write_bytes(flipped(path.read_bytes(), place, bit % 8))
+    warnings: list[str] = []
+    reopened = gallery.rows()
+    open_backend("auto", gallery.index_dir, reopened, on_warning=warnings.append)
+    vectors = reopened.vectors_on_demand
+    assert isinstance(vectors, CheckedVectors)
+    vectors.having(np.setdiff1d(np.arange(len(rows)), row))
+    assert warnings == []
+    backend = ApproximateBackend(vectors, AnnIndex.build(RECIPES["sq8"], rows.vectors), scan=NEVER_SCAN)
+    found = [backend.search(query, k=5) for _ in range(2)]
+    assert [[part.tolist() for part in each] for each in found] == 2 * [[part.tolist() for part in expected]]
+    (line,) = warnings
+    assert line == (
+        f"{path} was altered since it was written; the vectors are read from the tables instead: "
+        "index again to make it anew"
+    )
+    strict = gallery.rows()
+    open_index(gallery.index_dir, strict)
+    with pytest.raises(IndexUnusableError, match="was altered since it was written"):
+        strict.vectors  # noqa: B018
+    assert refresh(gallery).action == "built"
+    assert_exact(gallery)
+
+
+def test_tables_of_the_same_version_are_not_taken_for_the_ones_indexed(gallery: Gallery, tmp_path: Path) -> None:
+    """As after a backup of an earlier state was restored and written to."""
+    refresh(gallery)
+    other = make_gallery(tmp_path / "other", VECTORS[COUNT:], CODES[COUNT:])
+    assert other.store.version == gallery.store.version
+    gallery.index_dir.rename(other.index_dir)
+    warnings: list[str] = []
+    assert (assert_exact(other, warnings) < 0).all()
+    assert warnings == ["300 of 300 images are not in the search index and are scanned: index again to add them"]
 
 
 def test_readers_see_one_index_or_the_next_while_it_is_replaced(gallery: Gallery) -> None:

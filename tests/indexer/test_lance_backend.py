@@ -43,7 +43,7 @@ def assert_near_exact(rows: GalleryRows, allowed: Rows | None = None, scan: Scan
     exact_scores, exact = ExactBackend(rows.vectors).search(QUERIES, k=10, allowed=allowed)
     assert found.shape == exact.shape
     shared = [len(set(a) & set(b)) / len(b) for a, b in zip(found.tolist(), exact.tolist(), strict=True)]
-    assert np.mean(shared) > (0.999 if scan.rows > len(rows.keys) else 0.98)
+    assert np.mean(shared) > (0.999 if scan.rows > len(rows) else 0.98)
     assert scores[found == exact].tolist() == exact_scores[found == exact].tolist()
     if allowed is not None:
         assert np.isin(found, allowed).all()
@@ -82,7 +82,7 @@ def test_rows_added_and_deleted_count_at_once(gallery: Gallery) -> None:
     add_images(gallery, VECTORS[:3], CODES[:3], start=9_000)
     rows = gallery.rows()
     found = assert_near_exact(rows)
-    assert [rows.keys[row] for row in found[:3, 0]] == [key_of(9_000 + number) for number in range(3)]
+    assert [rows.key(row) for row in found[:3, 0]] == [key_of(9_000 + number) for number in range(3)]
     described = describe_index(gallery.index_dir, rows)
     assert described is not None
     assert (described["state"], described["waiting"]) == ("stale", 103)
