@@ -57,6 +57,8 @@ class TuneReport:
         settings_in_words: those that matter for this kind.
         tuning: what was measured with them; None if there was nothing to tune.
         tried: every setting measured, in order.
+        scanned: whether the gallery is so small that every vector is scanned although it has an index; the figures are
+            the scan's then.
     """
 
     gallery: str
@@ -65,6 +67,7 @@ class TuneReport:
     settings_in_words: str
     tuning: Tuning | None
     tried: tuple[Rung, ...]
+    scanned: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report with the stable keys of ``gallery tune --json``."""
@@ -79,6 +82,7 @@ class TuneReport:
             "settings": None if self.settings is None else asdict(self.settings),
             "tuning": None if self.tuning is None else asdict(self.tuning),
             "tried": tried,
+            "scanned": self.scanned,
         }
 
 
@@ -114,17 +118,17 @@ def tune_gallery(gallery: Gallery, config: TuneConfig | None = None, *, on_rung:
         OSError: if the result cannot be written.
     """
     with writer_lock(gallery.folder):
-        table = gallery.store.image_table(["identity"])
-        rows = gallery.rows(table.column("key").to_pylist())
+        rows = gallery.rows()
         stored = open_index(gallery.index_dir, rows)
         if stored is None:
             backend = "exact" if lance_index_state(gallery.store) is None else LANCE
             return TuneReport(str(gallery.folder), backend, None, "", None, ())
-        _, codes = np.unique(np.asarray(table.column("identity").to_pylist(), dtype=object), return_inverse=True)
-        settings, tuning, tried = tune_index(stored, rows, codes.astype(np.int64), config, on_rung=on_rung)
+        codes = rows.identities().codes
+        settings, tuning, tried = tune_index(stored, rows, codes, config, on_rung=on_rung)
         write_index_manifest(gallery.index_dir, replace(stored.manifest, settings=settings, tuning=tuning))
     words = stored.ann.recipe.settings_in_words(settings)
-    return TuneReport(str(gallery.folder), stored.manifest.recipe, settings, words, tuning, tuple(tried))
+    scanned = ApproximateBackend(rows.vectors_on_demand, stored.ann, row_of=stored.row_of).scans_everything
+    return TuneReport(str(gallery.folder), stored.manifest.recipe, settings, words, tuning, tuple(tried), scanned)
 
 
 def tune_index(

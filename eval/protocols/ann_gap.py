@@ -14,6 +14,7 @@ from nearid_search.eval.embedded_split import PlacedSamples
 from nearid_search.eval.intervals import RESAMPLES, Interval, Sampling, bootstrap_interval
 from nearid_search.eval.paired import PairedDifference, paired_difference
 from nearid_search.eval.protocols.gallery import index_of
+from nearid_search.indexer.approximate import ApproximateBackend
 from nearid_search.indexer.backend import VectorBackend, make_backend
 from nearid_search.indexer.exact import ExactBackend
 from nearid_search.similarity import Embeddings, Rows
@@ -27,20 +28,25 @@ class AnnGapResult:
         backend: what was compared with the exact search: what "auto" stands for at this size.
         rank1: share of queries whose first hit, itself apart, is of their identity.
         exact_rank1: the same by exact search.
-        gap: exact less backend.
+        gap: exact less backend; None where every row is scanned, by "exact" or beside an index of few rows.
         n_lone: queries whose identity has no other view; in no figure.
     """
 
     backend: str
     rank1: Interval
     exact_rank1: Interval
-    gap: PairedDifference
+    gap: PairedDifference | None
     n_lone: int
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""
-        figures = {name: getattr(self, name).as_dict() for name in ("rank1", "exact_rank1", "gap")}
-        return {"backend": self.backend, **figures, "n_lone": self.n_lone}
+        return {
+            "backend": self.backend,
+            "rank1": self.rank1.as_dict(),
+            "exact_rank1": self.exact_rank1.as_dict(),
+            "gap": None if self.gap is None else self.gap.as_dict(),
+            "n_lone": self.n_lone,
+        }
 
 
 def evaluate_ann_gap(
@@ -75,14 +81,16 @@ def evaluate_ann_gap(
     if backend == "auto":
         backend = "exact"
     hits = rank1_hits(searched, queries, codes, index.codes)
-    is_exact = isinstance(searched, ExactBackend)
-    exact_hits = hits if is_exact else rank1_hits(ExactBackend(gallery), queries, codes, index.codes)
+    scanned = isinstance(searched, ExactBackend) or (
+        isinstance(searched, ApproximateBackend) and searched.scans_everything
+    )
+    exact_hits = hits if scanned else rank1_hits(ExactBackend(gallery), queries, codes, index.codes)
     sampling = Sampling(resamples=resamples, seed=seed)
     return AnnGapResult(
         backend=backend,
         rank1=bootstrap_interval(hits, codes, **sampling),
         exact_rank1=bootstrap_interval(exact_hits, codes, **sampling),
-        gap=paired_difference(exact_hits, hits, codes, **sampling),
+        gap=None if scanned else paired_difference(exact_hits, hits, codes, **sampling),
         n_lone=int(np.isnan(exact_hits).sum()),
     )
 

@@ -36,5 +36,10 @@ def print_tuning(report: TuneReport, *, json: bool) -> None:
             f"look-alikes of {tuning.rows:,} images"
         )
     )
+    if report.scanned:
+        note(
+            f"{tuning.rows:,} images are so few that every vector is scanned although there is an index: "
+            "these figures are the scan's; tune again when there are more"
+        )
     if not tuning.reached:
         note(f"that is more than {tuning.max_loss}: index again with --backend exact, which loses nothing")

@@ -82,12 +82,13 @@ def test_a_gallery_made_anew_keeps_its_search(capsys: pytest.CaptureFixture[str]
 def test_tuning_prints_and_stores_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
     report, warned = said(capsys, "gallery", "tune", "--queries", "5", "--seed", "3")
     assert warned == ""
-    assert set(report) == {"gallery", "backend", "settings", "tuning", "tried"}
+    assert set(report) == {"gallery", "backend", "settings", "tuning", "tried", "scanned"}
     assert (report["tuning"]["queries"], report["tuning"]["loss"], report["tuning"]["reached"]) == (5, 0, True)
     info, _ = said(capsys, "gallery", "info")
     assert info["index"]["tuning"] == report["tuning"]
     assert run(["gallery", "tune", "--queries", "5"]) == 0
-    shown = capsys.readouterr().out
+    shown, told = capsys.readouterr()
+    assert "12 images are so few that every vector is scanned although there is an index" in told
     assert "hnsw-sq8 with overfetch 2, ef_search 64: loses 0.00 points (95 %: up to 43.45) of the " in shown
     assert "0 of 5" in shown
 

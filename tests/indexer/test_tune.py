@@ -35,7 +35,7 @@ def gallery(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def opened(gallery: Gallery) -> tuple[StoredIndex, GalleryRows, np.ndarray]:
     table = gallery.store.image_table(["identity"])
-    rows = gallery.rows(table.column("key").to_pylist())
+    rows = gallery.rows()
     stored = open_index(gallery.index_dir, rows)
     assert stored is not None
     return stored, rows, np.unique(table.column("identity").to_pylist(), return_inverse=True)[1]
@@ -85,6 +85,7 @@ def test_views_are_asked_whose_nearest_other_identity_is_closest() -> None:
 
 def test_what_was_found_is_stored_and_shown(gallery: Gallery) -> None:
     report = tune_gallery(gallery, CONFIG)
+    assert report.as_dict()["scanned"]  # so few rows are
     described = describe_index(gallery.index_dir, gallery.rows())
     assert described is not None
     assert described["tuning"] == report.as_dict()["tuning"]
@@ -133,11 +134,12 @@ def test_nothing_to_tune(tmp_path: Path) -> None:
         "settings": None,
         "tuning": None,
         "tried": [],
+        "scanned": False,
     }
     refresh(gallery, "sq8")
     with pytest.raises(ConfigError, match="no identity has two images"):
         tune_gallery(gallery)
-    next(gallery.index_dir.glob("*.keys")).unlink()
+    next(gallery.index_dir.glob("*.rows")).unlink()
     with pytest.raises(IndexUnusableError, match="is missing"):
         tune_gallery(gallery)
 
