@@ -2,7 +2,10 @@
 
 The file is read twice. The first pass looks at every row and writes nothing, so a file with one bad row leaves no
 trace; the second writes batch by batch. A row is known by its key, so a run that was stopped goes on where it was, and
-importing a file again adds nothing. Memory grows by a key a row, never by the embeddings.
+importing a file again adds nothing. Memory grows by the key and the labels of a row, never by the embeddings.
+
+Only the second pass holds the writer lock: the first must not make the gallery's folder. So what the first has found
+is looked up again under the lock, and the plan says what would be done at that moment.
 """
 
 from __future__ import annotations
@@ -14,18 +17,26 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nearid_search.config import AnnConfig
 from nearid_search.errors import ConfigError, EmbeddingsError, GalleryMismatchError, GalleryWriteError
 from nearid_search.indexer.embeddings_file import UNNAMED_MAKER, EmbeddingRows, EmbeddingsFile, rows_at_once
+from nearid_search.indexer.faiss_ann import OnStep
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.import_plan import ImportPlan, ImportProgress, Stage
+from nearid_search.indexer.import_target import KnownRows, check_target
+from nearid_search.indexer.index_refresh import OnChoice, refresh_search, require_backend
 from nearid_search.indexer.location import locate_gallery
 from nearid_search.indexer.lock import writer_lock
 from nearid_search.indexer.manifest import read_manifest
 from nearid_search.indexer.rebuild import require_gallery_folder
 from nearid_search.records import ImportReport
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _HEX_KEY = re.compile(r"[0-9a-f]{64}")
 _READ_COLUMNS = ("identity", "path", "key")
@@ -39,8 +50,14 @@ def import_embeddings(
     batch_rows: int | None = None,
     on_plan: Callable[[ImportPlan], None] | None = None,
     on_progress: Callable[[ImportProgress], None] | None = None,
+    search: AnnConfig | None = None,
+    on_choice: OnChoice | None = None,
+    on_step: OnStep | None = None,
 ) -> ImportReport:
-    """Add the embeddings of a Parquet file to a gallery, or make one of them.
+    """Add the embeddings of a Parquet file to a gallery, or make one of them, and refresh its search index.
+
+    An imported row that is there already takes over the identity, path and metadata of the file; a picture's row keeps
+    those of its catalogue.
 
     Args:
         source: the file: ``identity`` (text) and ``embedding`` (lists of floats of one width; rows are scaled to unit
@@ -53,19 +70,25 @@ def import_embeddings(
         batch_rows: rows a write; a crash loses at most this many. By default 32 MiB of embeddings.
         on_plan: called once, before anything is written.
         on_progress: called after every batch of either pass.
+        search: what searching may cost; what it leaves open is as the gallery remembers it.
+        on_choice: called with how the gallery is to be searched, after the rows are stored.
+        on_step: called at every step of making a search index.
 
     Returns:
         What was done.
 
     Raises:
-        ConfigError: if ``encoder`` is empty or ``batch_rows`` below 1.
+        ConfigError: if ``encoder`` is empty, ``batch_rows`` below 1 or the backend unknown.
         EmbeddingsError: if the file or one of its rows cannot be used; nothing is written then.
         GalleryError: if the gallery is locked, damaged, unwritable, or holds embeddings of another encoder.
+        MissingExtraError: if the backend asked for is not installed.
     """
     if encoder is not None and not encoder.strip():
         raise ConfigError("the encoder's name is empty: give the fingerprint of what made the embeddings, or a name")
     if batch_rows is not None and batch_rows < 1:
         raise ConfigError(f"batch_rows must be at least 1, got {batch_rows}")
+    search = search or AnnConfig()
+    require_backend(search.backend)
     started = time.perf_counter()
     folder = locate_gallery(Path(gallery) if gallery is not None else None)
     require_gallery_folder(folder)
@@ -74,19 +97,30 @@ def import_embeddings(
         plan = job.check()
         if on_plan is not None:
             on_plan(plan)
-        added = job.write() if plan.new else 0
-    identities = Gallery.open(folder).identities()
+        with writer_lock(folder):
+            try:
+                added, updated = job.write()
+                written = Gallery.open(folder)
+                costs = search.over(written.manifest.search)
+                done = refresh_search(written, costs, on_choice=on_choice, on_step=on_step)
+            except OSError as error:
+                if isinstance(error, GalleryWriteError):
+                    raise
+                raise GalleryWriteError(f"cannot write the gallery {folder}: {error}") from error
+    identities = written.identities()
     return ImportReport(
         gallery=str(folder),
         source=str(source),
         encoder=plan.encoder,
         dim=plan.dim,
         added=added,
-        unchanged=plan.rows - plan.repeated - added,
+        updated=updated,
+        unchanged=plan.rows - plan.repeated - added - updated,
         duplicates=plan.repeated,
         images=sum(identities.values()),
         identities=len(identities),
         seconds=time.perf_counter() - started,
+        search=f"{done.backend} {done.reason}",
     )
 
 
@@ -117,16 +151,17 @@ class _Import:
         """Look at every row and write nothing."""
         self.file.check_metadata()
         gallery = self._existing()
-        known = set() if gallery is None else _known_keys(gallery)
+        known = self._known(gallery)
         in_file: set[bytes] = set()
         identities: set[str] = set()
-        present = repeated = 0
-        for rows, keys in self._batches("checking", _READ_COLUMNS):
+        present = repeated = changed = 0
+        for rows, keys in self._batches("checking", self._columns):
+            changed += len(known.changed(self._labels(rows), keys))
             identities.update(rows.columns["identity"].unique().to_pylist())
             for place, key in enumerate(keys):
                 if key not in in_file:
                     in_file.add(key)
-                    present += key in known
+                    present += key in known.keys
                 elif self.file.has_keys:
                     raise self._fault(rows, place, "its key is that of an earlier row", "leave the column key out")
                 else:
@@ -139,36 +174,39 @@ class _Import:
             encoder=self.fingerprint,
             new=len(in_file) - present,
             present=present,
+            changed=changed,
             repeated=repeated,
         )
 
-    def write(self) -> int:
-        """Write the rows that are missing; return how many these were."""
-        with writer_lock(self.folder):
-            try:
-                return self._write()
-            except OSError as error:
-                raise GalleryWriteError(f"cannot write the gallery {self.folder}: {error}") from error
-
-    def _write(self) -> int:
-        # Looked at again: another process may have made or filled the gallery before the lock was held.
+    def write(self) -> tuple[int, int]:
+        """Write what is missing or changed; return how many rows these were. The caller holds the writer lock."""
         gallery = self._existing() or Gallery.create_for_embeddings(
             self.folder, dim=self.file.dim, fingerprint=self.fingerprint
         )
-        fields = self.file.metadata_fields
-        known = _known_keys(gallery)
-        added = 0
-        for rows, keys in self._batches("importing", [*_READ_COLUMNS, *(field.name for field in fields)]):
-            new = {key: place for place, key in reversed(list(enumerate(keys))) if key not in known}
-            if not new:
-                continue
-            if not added:
-                gallery.store.ensure_metadata(fields)
-            known.update(new)
-            self._add(gallery, rows, {place: key.hex() for key, place in new.items()})
-            added += len(new)
+        known = self._known(gallery)
+        added = updated = 0
+        for rows, keys in self._batches("importing", self._columns):
+            new = {key: place for place, key in reversed(list(enumerate(keys))) if key not in known.keys}
+            changed = {row["key"]: row for row in known.changed(self._labels(rows), keys)}
+            if (new or changed) and not (added or updated):
+                gallery.store.ensure_metadata(self.file.metadata_fields)
+            if new:
+                known.keys.update(new)
+                self._add(gallery, rows, {place: key.hex() for key, place in new.items()})
+            gallery.store.relabel(list(changed.values()))
+            added, updated = added + len(new), updated + len(changed)
         gallery.store.compact()
-        return added
+        return added, updated
+
+    @property
+    def _columns(self) -> list[str]:
+        return [*_READ_COLUMNS, *(field.name for field in self.file.metadata_fields)]
+
+    def _known(self, gallery: Gallery | None) -> KnownRows:
+        return KnownRows(gallery, [name for name in self._columns if name != "key"])
+
+    def _labels(self, rows: EmbeddingRows) -> dict[str, pa.Array]:
+        return {name: column for name, column in rows.columns.items() if name != "key"}
 
     def _add(self, gallery: Gallery, rows: EmbeddingRows, keys: dict[int, str]) -> None:
         """Write the rows at some places of a batch."""
@@ -227,35 +265,8 @@ class _Import:
         if read_manifest(self.folder) is None:
             return None
         gallery = Gallery.open(self.folder)
-        self._check_gallery(gallery)
+        check_target(gallery, self.file, self.fingerprint, stated=self.stated is not None)
         return gallery
-
-    def _check_gallery(self, gallery: Gallery) -> None:
-        record = gallery.manifest.encoder
-        if record.dim != self.file.dim:
-            raise EmbeddingsError(
-                f"{self.file.source} row 0: its embedding has {self.file.dim} values, those of {self.folder} have "
-                f"{record.dim}: give another --gallery, or embeddings of the same encoder"
-            )
-        if record.fingerprint != self.fingerprint:
-            raise GalleryMismatchError(
-                f"{self.folder} holds embeddings made by {record.fingerprint}, these are said to be made by "
-                f"{self.fingerprint}: embeddings of two encoders do not compare. Give another --gallery or, if they "
-                f"are of that one, --encoder {record.fingerprint}"
-            )
-        if record.backbone is not None and self.stated is None:
-            raise GalleryMismatchError(
-                f"{self.folder} was made by an encoder: if that one made these embeddings, say so with "
-                f"--encoder {record.fingerprint}; else give another --gallery"
-            )
-        kinds = {field.name: field.type for field in gallery.store.metadata_fields}
-        for field in self.file.metadata_fields:
-            kind = kinds.get(field.name, field.type)
-            if field.type != kind and str(field.type) != "null":
-                raise EmbeddingsError(
-                    f"{self.file.source}: column {field.name!r} is {field.type} here and {kind} in {self.folder}: "
-                    "change its type or give it another name"
-                )
 
 
 def row_key(embedding: bytes, identity: str, path: str | None) -> bytes:
@@ -270,11 +281,3 @@ def row_key(embedding: bytes, identity: str, path: str | None) -> bytes:
         32 bytes: the SHA-256 of the embedding followed by the JSON list of identity and path in UTF-8.
     """
     return hashlib.sha256(embedding + json.dumps([identity, path], ensure_ascii=False).encode()).digest()
-
-
-def _known_keys(gallery: Gallery) -> set[bytes]:
-    """Return the keys of a gallery as bytes, half the size of their text."""
-    keys: set[bytes] = set()
-    for batch in gallery.store.scan(["key"], batch_rows=65_536):
-        keys.update(map(bytes.fromhex, batch.column("key").to_pylist()))
-    return keys

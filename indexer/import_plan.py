@@ -23,6 +23,7 @@ class ImportPlan:
         encoder: fingerprint of what made them.
         new: rows to add.
         present: rows that are in the gallery already.
+        changed: rows of these that bring another identity, path or metadata.
         repeated: rows whose key an earlier row of the file has.
     """
 
@@ -33,6 +34,7 @@ class ImportPlan:
     encoder: str
     new: int
     present: int
+    changed: int
     repeated: int
 
     def describe(self) -> str:
@@ -42,6 +44,7 @@ class ImportPlan:
             f"{self.rows} embeddings of {self.identities} identities, {self.dim} wide, {maker}: "
             f"{self.new} new, {self.present} in the gallery already"
         )
+        line += f" ({self.changed} with other labels)" if self.changed else ""
         return line + (f", {self.repeated} twice in the file" if self.repeated else "")
 
 

@@ -164,11 +164,13 @@ class ImportReport:
         encoder: fingerprint of what made the gallery's embeddings.
         dim: width of an embedding.
         added: rows new in the gallery.
-        unchanged: rows that were in the gallery already.
+        updated: rows that were in the gallery already and took over another identity, path or metadata.
+        unchanged: rows that were there already and stay as they were.
         duplicates: rows that stand in the file more than once; one stands for all of them.
         images: rows in the gallery now.
         identities: identities in the gallery now.
         seconds: wall-clock time.
+        search: how the gallery is searched now and why, in one line.
     """
 
     gallery: str
@@ -176,11 +178,13 @@ class ImportReport:
     encoder: str
     dim: int
     added: int
+    updated: int
     unchanged: int
     duplicates: int
     images: int
     identities: int
     seconds: float
+    search: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report with the stable keys of ``gallery import --json``."""

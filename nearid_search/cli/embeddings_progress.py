@@ -7,8 +7,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemaini
 from rich.text import Text
 
 from nearid_search.cli.progress import Bars
-from nearid_search.cli.render import print_json
+from nearid_search.cli.render import note, print_json
 from nearid_search.indexer.import_plan import ImportPlan, ImportProgress
+from nearid_search.indexer.index_policy import Choice
 from nearid_search.records import ExportReport, ImportReport
 
 
@@ -22,7 +23,7 @@ class EmbeddingsProgress(Bars):
     def __init__(self, *, quiet: bool) -> None:
         super().__init__(TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self._quiet = quiet
-        stages = ("checking", "importing", "exporting")
+        stages = ("checking", "importing", "index", "exporting")
         self._tasks = {name: self._bar.add_task(name, total=None, visible=False) for name in stages}
 
     def show_plan(self, plan: ImportPlan) -> None:
@@ -33,6 +34,16 @@ class EmbeddingsProgress(Bars):
     def imported(self, state: ImportProgress) -> None:
         """Move the bar of an import's pass."""
         self._advance(state.stage, state.done, state.total)
+
+    def show_choice(self, choice: Choice) -> None:
+        """Say how the gallery is to be searched, where that is more than scanning a few vectors."""
+        if not self._quiet and choice.noteworthy:
+            note(f"search: {choice.backend} {choice.reason}")
+
+    def show_step(self, step: str, done: int, total: int) -> None:
+        """Move the bar of the search index."""
+        self._bar.update(self._tasks["index"], description=f"index: {step}")
+        self._advance("index", done, total)
 
     def exported(self, done: int, total: int) -> None:
         """Move the bar of an export."""
@@ -51,7 +62,8 @@ def print_import_report(report: ImportReport, *, json: bool) -> None:
         return
     line = (
         f"{report.images} images of {report.identities} identities in {report.gallery}: {report.added} added, "
-        f"{report.unchanged} unchanged, {report.duplicates} duplicates ({report.seconds:.1f} s)"
+        f"{report.updated} updated, {report.unchanged} unchanged, "
+        f"{report.duplicates} duplicates ({report.seconds:.1f} s)"
     )
     Console(soft_wrap=True).print(Text(line))
 

@@ -7,8 +7,15 @@ from typing import Annotated
 
 import typer
 
-from nearid_search.cli.options import GalleryOption, JsonOption, require_new_file
-from nearid_search.config import TuneConfig
+from nearid_search.cli.options import (
+    BackendOption,
+    GalleryOption,
+    JsonOption,
+    LatencyOption,
+    MemoryOption,
+    require_new_file,
+)
+from nearid_search.config import AnnConfig, TuneConfig
 
 app = typer.Typer(
     help="Look at a gallery, tune its search index, bring embeddings in and out.",
@@ -58,6 +65,9 @@ def import_embeddings(
             help="What made the embeddings: a gallery's encoder fingerprint, or any name. Default: what the file says."
         ),
     ] = None,
+    backend: BackendOption = AnnConfig.backend,
+    memory: MemoryOption = AnnConfig.memory,
+    latency: LatencyOption = AnnConfig.latency,
     json: JsonOption = False,
 ) -> None:
     """Add embeddings made elsewhere to a gallery, or make a gallery of them; it answers `query --embeddings`.
@@ -69,7 +79,14 @@ def import_embeddings(
 
     with EmbeddingsProgress(quiet=json) as progress:
         report = embedding_import.import_embeddings(
-            embeddings, gallery=gallery, encoder=encoder, on_plan=progress.show_plan, on_progress=progress.imported
+            embeddings,
+            gallery=gallery,
+            encoder=encoder,
+            on_plan=progress.show_plan,
+            on_progress=progress.imported,
+            search=AnnConfig(backend=backend, memory=memory, latency=latency),
+            on_choice=progress.show_choice,
+            on_step=progress.show_step,
         )
     print_import_report(report, json=json)
 

@@ -7,9 +7,15 @@ from typing import Annotated
 
 import typer
 
-from nearid_search.cli.options import DeviceOption, GalleryOption, JsonOption
+from nearid_search.cli.options import (
+    BackendOption,
+    DeviceOption,
+    GalleryOption,
+    JsonOption,
+    LatencyOption,
+    MemoryOption,
+)
 from nearid_search.config import AnnConfig, EncoderConfig, IndexConfig
-from nearid_search.indexer.backend import BACKENDS
 
 
 def index(
@@ -44,18 +50,9 @@ def index(
     keep_missing: Annotated[
         bool, typer.Option("--keep-missing", help="Keep images whose files are gone.")
     ] = IndexConfig.keep_missing,
-    backend: Annotated[
-        str | None,
-        typer.Option(help=f"How to search: {', '.join(BACKENDS)}. Default: the gallery's, else auto: by the budgets."),
-    ] = AnnConfig.backend,
-    memory: Annotated[
-        str | None,
-        typer.Option(help="For vectors and search index, such as 4G. Default: the gallery's, else auto: half of all."),
-    ] = AnnConfig.memory,
-    latency: Annotated[
-        str | None,
-        typer.Option(help="A search may take, such as 10ms. Default: the gallery's, else auto: 10ms."),
-    ] = AnnConfig.latency,
+    backend: BackendOption = AnnConfig.backend,
+    memory: MemoryOption = AnnConfig.memory,
+    latency: LatencyOption = AnnConfig.latency,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make the gallery anew; the old one answers until that is done.")
     ] = False,

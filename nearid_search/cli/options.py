@@ -9,6 +9,7 @@ import typer
 
 from nearid_search.config import EncoderConfig
 from nearid_search.errors import ConfigError
+from nearid_search.indexer.backend import BACKENDS
 
 GalleryOption = Annotated[
     Path | None,
@@ -27,6 +28,23 @@ BackboneOption = Annotated[
     typer.Option(
         "--backbone", help=f"A name from `nearid-search models`. Default: the head's, else {EncoderConfig.backbone}."
     ),
+]
+BackendOption = Annotated[
+    str | None,
+    typer.Option(
+        "--backend", help=f"How to search: {', '.join(BACKENDS)}. Default: the gallery's, else auto: by the budgets."
+    ),
+]
+MemoryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        help="For vectors and search index, such as 4G. Default: the gallery's, else auto: half of all.",
+    ),
+]
+LatencyOption = Annotated[
+    str | None,
+    typer.Option("--latency", help="A search may take, such as 10ms. Default: the gallery's, else auto: 10ms."),
 ]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 

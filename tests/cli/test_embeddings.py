@@ -73,7 +73,7 @@ def test_the_plan_comes_first_and_the_sum_last(capsys: pytest.CaptureFixture[str
     captured = capsys.readouterr()
     assert "4 embeddings of 3 identities, 8 wide, made by ViT: 4 new, 0 in the gallery already" in captured.err
     assert "importing" in captured.err
-    assert re.match(r"4 images of 3 identities in .*: 4 added, 0 unchanged, 0 duplicates", captured.out)
+    assert re.match(r"4 images of 3 identities in .*: 4 added, 0 updated, 0 unchanged, 0 duplicates", captured.out)
     assert run(["gallery", "export", "out.parquet"]) == 0
     assert capsys.readouterr().out.startswith("4 embeddings, 8 wide, in out.parquet")
 

@@ -96,9 +96,9 @@ def test_a_second_file_brings_what_is_new_and_further_metadata(source: Path, gal
         tmp_path / "second.parquet", directions(1, 6), [*NAMES, "x", "y"], path=[*PATHS, None, None], shelf=range(6)
     )
     report = import_embeddings(second, gallery=gallery)
-    assert (report.added, report.unchanged, report.images) == (2, 4, 6)
+    assert (report.added, report.updated, report.unchanged, report.images) == (2, 4, 0, 6)
     found = {row["identity"]: (row["bin"], row["shelf"]) for row in contents(gallery, "bin", "shelf")}
-    assert (found["x"], found["y"], found["茶碗"]) == ((None, 4), (None, 5), ("B", None))
+    assert (found["x"], found["y"], found["茶碗"]) == ((None, 4), (None, 5), ("B", 2))
 
 
 @pytest.mark.parametrize("batch_rows", [1, 2, 3, 1000])
