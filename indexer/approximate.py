@@ -7,13 +7,12 @@ were added after it was built, and queries for which it named fewer rows than it
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.indexer.checked_vectors import CheckedVectors
-from nearid_search.indexer.faiss_ann import AnnIndex
 from nearid_search.indexer.index_recipe import SearchSettings
 from nearid_search.similarity import Embeddings, Rows, check_embeddings, rank_candidates, top_k
 
@@ -33,6 +32,26 @@ class ScanRule(NamedTuple):
     share: float = 0.25
 
 
+class Nominator(Protocol):
+    """What an index has to do here; see ``AnnIndex``."""
+
+    @property
+    def num_positions(self) -> int:
+        """Vectors in it."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Width of a vector."""
+        ...
+
+    def nominate(
+        self, queries: Embeddings, *, fetch: int, settings: SearchSettings, mask: NDArray[np.bool_] | None = None
+    ) -> Rows:
+        """Name positions, (Q, fetch), that may be among the nearest, -1 where there are too few."""
+        ...
+
+
 class ApproximateBackend:
     """Lets an index nominate rows and re-scores them exactly.
 
@@ -50,7 +69,7 @@ class ApproximateBackend:
     def __init__(
         self,
         gallery: Embeddings | CheckedVectors,
-        index: AnnIndex,
+        index: Nominator,
         *,
         settings: SearchSettings | None = None,
         row_of: Rows | None = None,
@@ -70,7 +89,7 @@ class ApproximateBackend:
         self._waiting: Rows = np.flatnonzero(waiting)
 
     @property
-    def index(self) -> AnnIndex:
+    def index(self) -> Nominator:
         """What nominates."""
         return self._index
 

@@ -12,7 +12,8 @@ from nearid_search.indexer.index_recipe import RECIPES
 from nearid_search.similarity import Embeddings, Rows
 
 LANCE = "lance-ivf-rq"
-BACKENDS = ("auto", "exact", "faiss-flat", *RECIPES, LANCE)
+GPU = "faiss-gpu"
+BACKENDS = ("auto", "exact", "faiss-flat", *RECIPES, LANCE, GPU)
 
 
 class VectorBackend(Protocol):
@@ -55,16 +56,18 @@ def check_backend(name: str) -> str:
     return name
 
 
-def make_backend(name: str, gallery: Embeddings) -> VectorBackend:
+def make_backend(name: str, gallery: Embeddings, *, device: str = "auto") -> VectorBackend:
     """Build a backend over embeddings in memory.
 
     Args:
         name: "exact", "faiss-flat", the name of an approximate index, which is then built, or "auto", which is exact:
             what an index would save here, building it costs a hundred times over.
         gallery: (G, D) float32 unit rows; G may be 0.
+        device: where "faiss-gpu" searches: "cuda" or "auto" for every GPU, or "cuda:N".
 
     Raises:
         ConfigError: if the name is unknown or needs a stored gallery, or two builds of FAISS are installed.
+        DeviceUnavailableError: if it needs a GPU and FAISS finds none.
         MissingExtraError: if FAISS is needed and not installed.
     """
     if check_backend(name) == LANCE:
@@ -77,6 +80,10 @@ def make_backend(name: str, gallery: Embeddings) -> VectorBackend:
         from nearid_search.indexer.faiss_flat import FaissFlatBackend
 
         return FaissFlatBackend(gallery)
+    if name == GPU:
+        from nearid_search.indexer.faiss_gpu import open_gpu_backend
+
+        return open_gpu_backend(gallery, device)
     from nearid_search.indexer.approximate import ApproximateBackend
     from nearid_search.indexer.faiss_ann import AnnIndex
     from nearid_search.similarity import check_embeddings

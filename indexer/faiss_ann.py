@@ -60,7 +60,7 @@ class AnnIndex:
         built = cls(recipe, index, rows)
         if rows:
             on_step("training", 0, 1)
-            index.train(_training_sample(vectors, num_clusters(rows) if recipe.clustered else 1))
+            index.train(training_sample(vectors, num_clusters(rows) if recipe.clustered else 1))
             built.add(vectors, on_step=on_step)
         return built
 
@@ -147,7 +147,8 @@ class AnnIndex:
         return faiss.IndexRefineSearchParameters(k_factor=settings.k_factor, base_index_params=coarse)
 
 
-def _training_sample(vectors: Embeddings, clusters: int) -> Embeddings:
+def training_sample(vectors: Embeddings, clusters: int) -> Embeddings:
+    """Return the rows, always the same ones, that are enough to train so many clusters."""
     wanted = max(_TRAINING_ROWS, _TRAINING_ROWS_PER_CLUSTER * clusters)
     if len(vectors) <= wanted:
         return vectors

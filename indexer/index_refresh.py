@@ -10,7 +10,7 @@ import numpy as np
 
 from nearid_search.config import AUTO, AnnConfig
 from nearid_search.errors import IndexUnusableError, MissingExtraError
-from nearid_search.indexer.backend import LANCE, check_backend
+from nearid_search.indexer.backend import GPU, LANCE, check_backend
 from nearid_search.indexer.faiss_ann import AnnIndex, OnStep
 from nearid_search.indexer.faiss_install import import_faiss
 from nearid_search.indexer.gallery import Gallery
@@ -121,7 +121,7 @@ def require_backend(name: str | None) -> None:
         ConfigError: if it is none of them.
         MissingExtraError: if it needs FAISS, which is not installed.
     """
-    if name is not None and (check_backend(name) in RECIPES or name == "faiss-flat"):
+    if name is not None and (check_backend(name) in RECIPES or name in ("faiss-flat", GPU)):
         import_faiss(f"the {name} backend")
 
 

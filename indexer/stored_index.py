@@ -22,7 +22,9 @@ _MUCH = 0.1  # share of the rows beside the index from which on a search is noti
 OnWarning = Callable[[str], None]
 
 
-def open_backend(name: str, index_dir: Path, rows: GalleryRows, *, on_warning: OnWarning) -> VectorBackend:
+def open_backend(
+    name: str, index_dir: Path, rows: GalleryRows, *, on_warning: OnWarning, device: str = "auto"
+) -> VectorBackend:
     """Open what searches a gallery.
 
     Args:
@@ -31,15 +33,17 @@ def open_backend(name: str, index_dir: Path, rows: GalleryRows, *, on_warning: O
         index_dir: folder of the stored index, whether or not it exists.
         rows: the gallery's rows now.
         on_warning: told in one line of a stored index that cannot be used, and of one that covers little.
+        device: where "faiss-gpu" searches.
 
     Raises:
         ConfigError: if the name is unknown.
+        DeviceUnavailableError: if a GPU is asked for and FAISS finds none.
         MissingExtraError: if a backend asked for by name is not installed.
     """
     if check_backend(name) == LANCE or (name == "auto" and not index_dir.exists() and lance_index_state(rows.store)):
         return LanceBackend(rows)
     if name != "auto" and name not in RECIPES:
-        return make_backend(name, rows.vectors)
+        return make_backend(name, rows.vectors, device=device)
     try:
         stored = open_index(index_dir, rows)
     except (IndexUnusableError, MissingExtraError) as error:

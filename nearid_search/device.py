@@ -31,6 +31,27 @@ def count_cuda_devices() -> int:
     return count.value
 
 
+def cuda_memory(number: int) -> int:
+    """Return the memory of a CUDA device in bytes, without importing torch.
+
+    Args:
+        number: as ``count_cuda_devices`` counts them.
+
+    Raises:
+        DeviceUnavailableError: if the driver shows no such device.
+    """
+    present = count_cuda_devices()
+    device, size = ctypes.c_int(0), ctypes.c_size_t(0)
+    if number < present:
+        driver = ctypes.CDLL(_DRIVER)
+        if (
+            driver.cuDeviceGet(ctypes.byref(device), number) == 0
+            and driver.cuDeviceTotalMem_v2(ctypes.byref(size), device) == 0
+        ):
+            return size.value
+    raise DeviceUnavailableError(f"CUDA device {number} was asked for its memory, and {present} can be seen")
+
+
 def resolve_device(text: str) -> str:
     """Turn a device setting into a device.
 

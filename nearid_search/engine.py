@@ -8,17 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
-from nearid_search.config import QueryConfig
+from nearid_search.config import AUTO, QueryConfig
 from nearid_search.errors import (
     ConfigError,
+    DeviceUnavailableError,
+    MissingExtraError,
     NoEncoderError,
     SearchIndexWarning,
     ShapeError,
     UnreadableImageError,
 )
 from nearid_search.image_encoder import ImageEncoder
+from nearid_search.indexer.backend import GPU, VectorBackend
 from nearid_search.indexer.embedding_queries import read_queries
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.index_rows import GalleryRows
 from nearid_search.indexer.location import display_path
 from nearid_search.indexer.manifest import require_encoder
 from nearid_search.indexer.row_keys import find_keys
@@ -41,9 +45,12 @@ class SearchEngine:
         encoder: what encodes the queries; None if only embeddings will be asked about.
         backend: one of ``indexer.backend.BACKENDS``; "auto" is the gallery's search index if it has one.
         on_warning: told in one line of a search index that is damaged or covers little; by default a Python warning.
+        device: "auto", "cpu", "cuda" or "cuda:N": where the backend "faiss-gpu" searches. A gallery that was indexed
+            for it is searched without a GPU only if this is "auto", and ``on_warning`` is told.
 
     Raises:
         ConfigError: if the backend is unknown.
+        DeviceUnavailableError: if a GPU is to search and FAISS finds none.
         GalleryMismatchError: if another encoder made the gallery.
         MissingExtraError: if the backend is not installed.
         NoEncoderError: if another encoder made the gallery's embeddings, which were imported.
@@ -56,13 +63,14 @@ class SearchEngine:
         *,
         backend: str = QueryConfig.backend,
         on_warning: OnWarning | None = None,
+        device: str = "auto",
     ) -> None:
         if encoder is not None:
             gallery.check_encoder(encoder)
         self.gallery = gallery
         self._encoder = encoder
         self._rows = gallery.rows()
-        self.backend = open_backend(backend, gallery.index_dir, self._rows, on_warning=on_warning or _warn)
+        self.backend = _open_backend(backend, gallery, self._rows, on_warning or _warn, device)
         self._identities = self._rows.identities()
         self._paths = self._rows.labels.column("path")
 
@@ -92,7 +100,7 @@ class SearchEngine:
         """
         opened = Gallery.open(gallery)
         encoder = opened.open_encoder(device=device) if encode else None
-        return cls(opened, encoder, backend=backend, on_warning=on_warning)
+        return cls(opened, encoder, backend=backend, on_warning=on_warning, device=device)
 
     @property
     def encoder(self) -> ImageEncoder:
@@ -243,6 +251,19 @@ class SearchEngine:
             return None
         found = find_keys(self._rows.keys, self.gallery.store.keys_where(where))
         return np.sort(found[found >= 0])
+
+
+def _open_backend(
+    backend: str, gallery: Gallery, rows: GalleryRows, on_warning: OnWarning, device: str
+) -> VectorBackend:
+    if backend == AUTO and gallery.manifest.search.backend == GPU:
+        try:
+            return open_backend(GPU, gallery.index_dir, rows, on_warning=on_warning, device=device)
+        except (DeviceUnavailableError, MissingExtraError) as error:
+            if device != AUTO:
+                raise
+            on_warning(f"{error}; every vector is scanned instead")
+    return open_backend(backend, gallery.index_dir, rows, on_warning=on_warning, device=device)
 
 
 def _warn(line: str) -> None:

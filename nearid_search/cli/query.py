@@ -50,7 +50,7 @@ def query(
         engine = SearchEngine.open(gallery, device=device, backend=backend, on_warning=render.note)
         answers = engine.query_many(paths, k=k, where=where)
     else:
-        engine = SearchEngine.open(gallery, backend=backend, encode=False, on_warning=render.note)
+        engine = SearchEngine.open(gallery, device=device, backend=backend, encode=False, on_warning=render.note)
         answers = engine.query_embeddings(embeddings, k=k, where=where)
     failures = _print_answers(answers, engine.gallery, html, pictures=embeddings is None, json=json)
     if failures and embeddings is None:
