@@ -86,8 +86,7 @@ class GalleryRows:
         """Return what the images show."""
         import pyarrow as pa
 
-        column = self.labels.column("identity").combine_chunks()
-        whole = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
+        whole = whole_array(self.labels.column("identity"))
         encoded = whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode()
         return Identities(encoded.indices.to_numpy().astype(np.int64), encoded.dictionary)
 
@@ -116,6 +115,14 @@ class GalleryRows:
             vectors: of the same rows.
         """
         self._labels, self._keys, self._vectors = labels, None, vectors
+
+
+def whole_array(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column in one piece; looking into many pieces is slow."""
+    import pyarrow as pa
+
+    whole = column.combine_chunks()
+    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
 
 
 def row_digests(vectors: Embeddings) -> NDArray[np.uint64]:

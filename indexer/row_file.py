@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nearid_search.indexer.index_rows import LABELS, GalleryRows
+from nearid_search.indexer.index_rows import LABELS, GalleryRows, whole_array
 from nearid_search.indexer.row_keys import KEY_LENGTH, Keys, key_array
 from nearid_search.similarity import Embeddings, Rows
 
@@ -69,11 +69,11 @@ def write_rows(path: Path, rows: GalleryRows, digests: NDArray[np.uint64], posit
     at = np.full(len(rows), NO_POSITION, np.int64)
     alive = np.flatnonzero(positions.row_of >= 0)
     at[positions.row_of[alive]] = alive
-    identities = _whole(rows.labels.column("identity"), pa.string()).dictionary_encode()
+    identities = whole_array(rows.labels.column("identity").cast(pa.string())).dictionary_encode()
     kind, count = pa.binary(KEY_LENGTH), len(gone)
     parts: dict[str, tuple[pa.Array, pa.Array]] = {
-        "key": (_whole(rows.labels.column("key"), kind), pa.array(positions.keys[gone].tolist(), kind)),
-        "path": (_whole(rows.labels.column("path"), pa.large_string()), pa.nulls(count, pa.large_string())),
+        "key": (whole_array(rows.labels.column("key").cast(kind)), pa.array(positions.keys[gone].tolist(), kind)),
+        "path": (whole_array(rows.labels.column("path").cast(pa.large_string())), pa.nulls(count, pa.large_string())),
         "identity": (identities.indices, pa.nulls(count, pa.int32())),
         "digest": (pa.array(digests), pa.array(positions.digests[gone])),
         "position": (pa.array(at), pa.array(gone.astype(np.int64))),
@@ -119,10 +119,3 @@ def write_embeddings(path: Path, vectors: Embeddings) -> None:
         OSError: if it cannot be written.
     """
     vectors.astype("<f4", copy=False).tofile(path)
-
-
-def _whole(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
-    import pyarrow as pa
-
-    whole = column.cast(kind).combine_chunks()
-    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole

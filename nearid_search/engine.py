@@ -22,7 +22,7 @@ from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.backend import GPU, VectorBackend
 from nearid_search.indexer.embedding_queries import read_queries
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.index_rows import GalleryRows
+from nearid_search.indexer.index_rows import GalleryRows, whole_array
 from nearid_search.indexer.location import display_path
 from nearid_search.indexer.manifest import require_encoder
 from nearid_search.indexer.row_keys import find_keys
@@ -72,7 +72,7 @@ class SearchEngine:
         self._rows = gallery.rows()
         self.backend = _open_backend(backend, gallery, self._rows, on_warning or _warn, device)
         self._identities = self._rows.identities()
-        self._paths = self._rows.labels.column("path")
+        self._paths = whole_array(self._rows.labels.column("path"))
 
     @classmethod
     def open(

@@ -116,12 +116,17 @@ def group_hits(scores: NDArray[np.float32], rows: Rows, codes: NDArray[np.int64]
         >>> [(identity.code, identity.rows.tolist()) for identity in ranked]
         [(5, [0, 1]), (3, [2])]
     """
-    _, first = np.unique(codes, return_index=True)
-    # One more than are kept: where the last of them ends.
-    starts = np.sort(first)[: k + 1]
-    stops = np.append(starts, len(codes))[1 : k + 1]
+    # Plain lists: for the few dozen hits of one query NumPy's calls would take longer than the search itself.
+    numbers = codes.tolist()
+    first: dict[int, int] = {}
+    for place, code in enumerate(numbers):
+        if code not in first:
+            first[code] = place
+            if len(first) > k:  # where the last one kept ends
+                break
+    stops = [*list(first.values())[1:], len(numbers)]
     ranked = []
-    for start, stop in zip(starts[:k].tolist(), stops.tolist(), strict=True):
-        own = start + np.flatnonzero(codes[start:stop] == codes[start])
-        ranked.append(RankedIdentity(int(codes[start]), rows[own], scores[own]))
+    for (code, start), stop in zip(list(first.items())[:k], stops, strict=False):
+        own = [place for place in range(start, stop) if numbers[place] == code]
+        ranked.append(RankedIdentity(code, rows[own], scores[own]))
     return ranked

@@ -135,6 +135,7 @@ def test_readers_see_one_index_or_the_next_while_it_is_replaced(gallery: Gallery
         while not done.is_set() and not writing.done():
             backend = open_backend("auto", gallery.index_dir, rows, on_warning=pytest.fail)
             assert isinstance(backend, ApproximateBackend)
+            assert isinstance(backend.index, AnnIndex)
             seen.add(backend.index.recipe.name)
             assert [part.tolist() for part in backend.search(VECTORS[:3], k=5)] == [part.tolist() for part in expected]
         writing.result()
