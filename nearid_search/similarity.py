@@ -100,7 +100,8 @@ def pair_scores(query: NDArray[np.float32], candidates: NDArray[np.float32]) -> 
     Returns:
         (N,) float32 in [-1, 1] up to rounding; higher is more alike.
     """
-    products = candidates.astype(np.float64) * query.astype(np.float64)
+    products = candidates.astype(np.float64)
+    products *= query.astype(np.float64)  # in place: a second array of this size costs more than the multiplication
     scores: NDArray[np.float32] = products.sum(axis=1).astype(np.float32)
     return scores
 
