@@ -99,7 +99,7 @@ def import_embeddings(
             on_plan(plan)
         with writer_lock(folder):
             try:
-                added, updated = job.write()
+                added, updated = job.write() if plan.new or plan.changed else (0, 0)
                 written = Gallery.open(folder)
                 costs = search.over(written.manifest.search)
                 done = refresh_search(written, costs, on_choice=on_choice, on_step=on_step)
