@@ -35,6 +35,12 @@ def searched(
         warnings += told
     stored = open_index(gallery.index_dir, rows)
     assert stored is not None
+    # Whether they come from the index's files or from the tables, they are what the tables hold.
+    table = gallery.store.image_table(["path", "identity"])
+    assert [rows.key(row) for row in range(len(rows))] == table.column("key").to_pylist()
+    for column in ("path", "identity"):
+        assert rows.labels.column(column).to_pylist() == table.column(column).to_pylist()
+    assert rows.vectors.tobytes() == gallery.store.embeddings(rows.keys).tobytes()
     assert isinstance(backend, ApproximateBackend)
     far = SearchSettings(overfetch=8, ef_search=400, nprobe=400, k_factor=50)
     return ApproximateBackend(

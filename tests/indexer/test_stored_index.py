@@ -138,6 +138,7 @@ def test_relabelled_rows_change_nothing(gallery: Gallery, name: str) -> None:
     stamp = read_index_manifest(gallery.index_dir)
     assert stamp is not None
     assert stamp.lance_version == gallery.store.version
+    assert_exact(gallery)  # with the labels that the images have now
 
 
 def test_an_embedding_that_changed_under_its_key_is_not_searched_by_the_old_one(gallery: Gallery, name: str) -> None:
