@@ -7,6 +7,7 @@ far was looked.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,9 @@ from nearid_search.similarity import Embeddings, Rows
 FIRST_FETCH = 32
 """Hits fetched at first, at least; seldom does one identity have them all."""
 
+
+Hidden = Callable[[int, Rows], NDArray[np.bool_]]
+"""Given the number of a query and rows found for it, says which of them it must not see."""
 
 _HITS_AT_ONCE = 4_000_000  # bounds the memory of a batch where hundreds of views of one identity come first
 
@@ -59,7 +63,13 @@ def rank_identities(
 
 
 def rank_many(
-    backend: VectorBackend, queries: Embeddings, codes: NDArray[np.int64], *, k: int, allowed: Rows | None = None
+    backend: VectorBackend,
+    queries: Embeddings,
+    codes: NDArray[np.int64],
+    *,
+    k: int,
+    allowed: Rows | None = None,
+    hidden: Hidden | None = None,
 ) -> list[list[RankedIdentity]]:
     """Rank identities for every query of a batch, as ``rank_identities`` does for one.
 
@@ -71,6 +81,7 @@ def rank_many(
         codes: (G,) identity number of every gallery row.
         k: identities wanted, at least 1.
         allowed: (A,) sorted rows to search among; None means all.
+        hidden: which rows a single query must not see, such as its own; None means that it sees all.
 
     Returns:
         Up to k + 1 identities for each query, best first.
@@ -90,6 +101,9 @@ def rank_many(
             numbers = uncertain[start : start + at_once]
             scores, rows = backend.search(queries[numbers], k=fetch, allowed=allowed)
             for number, own_scores, own_rows in zip(numbers.tolist(), scores, rows, strict=True):
+                if hidden is not None:
+                    seen = ~hidden(number, own_rows)
+                    own_scores, own_rows = own_scores[seen], own_rows[seen]
                 ranked[number] = group_hits(own_scores, own_rows, codes[own_rows], k=k + 1)
         if fetch == searched:
             break

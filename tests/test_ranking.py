@@ -155,6 +155,22 @@ def test_a_block_of_queries_is_answered_as_each_alone(backend: str, k: int) -> N
         assert [plain(ranked) for ranked in together] == [plain(ranked) for ranked in alone]
 
 
+@pytest.mark.parametrize("backend", ["exact", "faiss-flat"])
+def test_what_a_query_must_not_see_is_as_if_it_were_not_there(backend: str) -> None:
+    """The first query has hundreds of hidden rows nearest to it, so that it is searched again, farther."""
+    rng = np.random.default_rng(6)
+    gallery = np.concatenate([unit_rows(np.eye(8)[:1] + 0.01 * rng.normal(size=(300, 8))), random_rows(rng, 100)])
+    codes = np.concatenate([np.zeros(300, np.int64), 1 + np.arange(100) // 3])
+    asked = np.array([0, 320, 399])
+    searcher = make_backend(backend, gallery)
+    found = rank_many(searcher, gallery[asked], codes, k=2, hidden=lambda n, rows: codes[rows] == codes[asked[n]])
+    for row, ranked in zip(asked.tolist(), found, strict=True):
+        others = np.flatnonzero(codes != codes[row])
+        assert plain(ranked) == plain(rank_identities(searcher, gallery[row : row + 1], codes, k=2, allowed=others))
+    everything = rank_many(searcher, gallery[:1], codes, k=2, hidden=lambda _, rows: np.ones(len(rows), bool))
+    assert everything == [[]]
+
+
 def test_no_queries_have_no_answers() -> None:
     gallery = random_rows(np.random.default_rng(5), 3)
     assert rank_many(make_backend("exact", gallery), gallery[:0], np.zeros(3, np.int64), k=2) == []
