@@ -12,6 +12,7 @@ from nearid_search import __version__
 from nearid_search.config import AnnConfig, EncoderConfig
 from nearid_search.errors import GalleryCorruptError, GalleryMismatchError
 from nearid_search.head_file import read_head_manifest, save_head
+from nearid_search.indexer.calibration_file import describe_calibration
 from nearid_search.indexer.index_manifest import INDEX_DIRNAME
 from nearid_search.indexer.index_rows import GalleryRows
 from nearid_search.indexer.location import locate_gallery, require_gallery
@@ -172,9 +173,8 @@ class Gallery:
             require_encoder(self.folder, self.manifest.encoder)
             catalogue = next(iter(self.manifest.catalogues), "./catalog")
             raise GalleryMismatchError(
-                f"{self.folder} was made by {made_by}, but this encoder is {encoder.fingerprint}: "
-                "embeddings of two encoders do not compare. "
-                f"Leave out --backbone, --dtype and --head, or make it anew with: "
+                f"{self.folder} was made by {made_by}, but this encoder is {encoder.fingerprint}: embeddings of two "
+                f"encoders do not compare. Leave out --backbone, --dtype and --head, or make it anew with: "
                 f"nearid-search index {catalogue} --backbone {encoder.source} "
                 f"--dtype {encoder.dtype} --head {_head_option(encoder)} --gallery {self.folder} --rebuild"
             )
@@ -224,6 +224,7 @@ class Gallery:
             "version": self.store.version,
             "search": asdict(self.manifest.search),
             "index": describe_index(self.index_dir, self.rows()),
+            "calibration": describe_calibration(self.folder, self.rows()),
         }
 
 

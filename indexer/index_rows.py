@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nearid_search.errors import GalleryCorruptError
 from nearid_search.indexer.row_keys import Keys, find_keys, key_array
+from nearid_search.indexer.sql import any_of, chunks
 from nearid_search.indexer.store import GalleryStore
 from nearid_search.similarity import Embeddings, Rows
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from nearid_search.indexer.checked_vectors import CheckedVectors
 
 _ROWS_AT_ONCE = 1_024  # the products stay in the processor's cache
+_KEYS_AT_ONCE = 2_000
 _DIGEST_SEED = 20_260
 LABELS = ("key", "path", "identity")
 
@@ -106,6 +109,35 @@ class GalleryRows:
         if self._vectors is None:
             self._vectors = self.store.embeddings(self.keys)
         return self._vectors
+
+    def vectors_of(self, rows: Rows) -> Embeddings:
+        """Return the embeddings of some rows, all different; only these are read, unless all are at hand already.
+
+        Args:
+            rows: (N,) row numbers, in any order.
+
+        Returns:
+            (N, dim) float32 in the order of ``rows``.
+
+        Raises:
+            GalleryCorruptError: if the tables no longer hold them.
+            IndexUnusableError: if they are mapped from a file that was altered, and nobody is to be told.
+        """
+        if self._vectors is not None:
+            held = self._vectors
+            return (held if isinstance(held, np.ndarray) else held.having(rows))[rows]
+        matrix = np.empty((len(rows), self.dim), np.float32)
+        place_of = {self.key(row): place for place, row in enumerate(rows.tolist())}
+        found = 0
+        for chunk in chunks(list(place_of), _KEYS_AT_ONCE):
+            table = self.store.images.search().where(any_of("key", chunk)).select(["key", "embedding"]).to_arrow()
+            places = [place_of[key] for key in table.column("key").to_pylist()]
+            flat = table.column("embedding").combine_chunks().flatten()
+            matrix[places] = flat.to_numpy(zero_copy_only=False).reshape(-1, self.dim)
+            found += len(places)
+        if found != len(rows):
+            raise GalleryCorruptError(f"the images table holds {found} of {len(rows)} images asked for: try again")
+        return matrix
 
     def use_kept(self, labels: pa.Table, vectors: CheckedVectors) -> None:
         """Take what an index has kept of these very rows, instead of reading the tables.

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from nearid_search.encoder import IdentityEncoder
     from nearid_search.engine import SearchEngine
     from nearid_search.errors import NearIDError
+    from nearid_search.eval.calibrate import CalibrationReport, calibrate_gallery
     from nearid_search.indexer.build import index_catalogue
     from nearid_search.indexer.embedding_export import export_embeddings
     from nearid_search.indexer.embedding_import import import_embeddings
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "CalibrationReport": "nearid_search.eval.calibrate",
     "ExportReport": "nearid_search.records",
     "Gallery": "nearid_search.indexer.gallery",
     "IdentityEncoder": "nearid_search.encoder",
@@ -42,6 +44,7 @@ _HOMES = {
     "SearchEngine": "nearid_search.engine",
     "TrainConfig": "nearid_search.trainer.config",
     "TrainReport": "nearid_search.trainer.recipe",
+    "calibrate_gallery": "nearid_search.eval.calibrate",
     "export_embeddings": "nearid_search.indexer.embedding_export",
     "import_embeddings": "nearid_search.indexer.embedding_import",
     "index_catalogue": "nearid_search.indexer.build",
@@ -49,6 +52,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "CalibrationReport",
     "ExportReport",
     "Gallery",
     "IdentityEncoder",
@@ -61,6 +65,7 @@ __all__ = [
     "SearchEngine",
     "TrainConfig",
     "TrainReport",
+    "calibrate_gallery",
     "export_embeddings",
     "import_embeddings",
     "index_catalogue",

@@ -125,3 +125,27 @@ class TuneConfig:
             raise ConfigError(f"queries must be at least 1, got {self.queries}")
         if not 0 <= self.max_loss < 100:
             raise ConfigError(f"max_loss must be from 0 to below 100 points, got {self.max_loss}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibrateConfig:
+    """How the verdict is fitted.
+
+    Attributes:
+        fpir: false-positive identification rate: the share of strangers that may be called a match.
+        queries: most stored views asked as known things, and most asked as strangers.
+        seed: of that choice, of the parts left out of the fit, and of the intervals.
+
+    Raises:
+        ConfigError: if a number is out of range.
+    """
+
+    fpir: float = 0.01
+    queries: int = 2_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fpir < 1:
+            raise ConfigError(f"fpir must be between 0 and 1, such as 0.01 for 1 %, got {self.fpir}")
+        if self.queries < 1:
+            raise ConfigError(f"queries must be at least 1, got {self.queries}")

@@ -4,37 +4,37 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 
-import numpy as np
-
-from nearid_search.config import AUTO, QueryConfig
+from nearid_search.config import QueryConfig
+from nearid_search.enrolled import Accept, EnrolledImages
 from nearid_search.errors import (
+    CalibrationWarning,
     ConfigError,
-    DeviceUnavailableError,
-    MissingExtraError,
     NoEncoderError,
     SearchIndexWarning,
     ShapeError,
     UnreadableImageError,
 )
 from nearid_search.image_encoder import ImageEncoder
-from nearid_search.indexer.backend import GPU, VectorBackend
+from nearid_search.indexer.calibration_file import find_calibration
 from nearid_search.indexer.embedding_queries import read_queries
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.index_rows import GalleryRows, whole_array
-from nearid_search.indexer.location import display_path
+from nearid_search.indexer.gallery_backend import open_gallery_backend
 from nearid_search.indexer.manifest import require_encoder
-from nearid_search.indexer.row_keys import find_keys
-from nearid_search.indexer.stored_index import OnWarning, open_backend
-from nearid_search.ranking import RankedIdentity, rank_many
-from nearid_search.records import Failure, IdentityMatch, MatchedImage, QueryAnswer
+from nearid_search.indexer.stored_index import OnWarning
+from nearid_search.ranking import RankedIdentity, rank_many, rank_set
+from nearid_search.records import Failure, QueryAnswer
 from nearid_search.similarity import Embeddings, Rows
-from nearid_search.verdict import provisional_verdict
+from nearid_search.verdict import Judge
 
-_VIEWS_SHOWN = 4
 _QUERIES_AT_ONCE = 1_024  # rows read from a file at once
 _ANSWERS_AT_ONCE = 256
+
+
+_warn_of_index = partial(warnings.warn, category=SearchIndexWarning, stacklevel=3)
+_warn_of_calibration = partial(warnings.warn, category=CalibrationWarning, stacklevel=3)
 
 
 class SearchEngine:
@@ -44,7 +44,8 @@ class SearchEngine:
         gallery: the gallery; it is read as it is now.
         encoder: what encodes the queries; None if only embeddings will be asked about.
         backend: one of ``indexer.backend.BACKENDS``; "auto" is the gallery's search index if it has one.
-        on_warning: told in one line of a search index that is damaged or covers little; by default a Python warning.
+        on_warning: told in one line of a search index that is damaged or covers little, and of a calibration that no
+            longer holds; by default a Python warning.
         device: "auto", "cpu", "cuda" or "cuda:N": where the backend "faiss-gpu" searches. A gallery that was indexed
             for it is searched without a GPU only if this is "auto", and ``on_warning`` is told.
 
@@ -69,10 +70,12 @@ class SearchEngine:
             gallery.check_encoder(encoder)
         self.gallery = gallery
         self._encoder = encoder
-        self._rows = gallery.rows()
-        self.backend = _open_backend(backend, gallery, self._rows, on_warning or _warn, device)
-        self._identities = self._rows.identities()
-        self._paths = whole_array(self._rows.labels.column("path"))
+        self.rows = gallery.rows()
+        self.backend = open_gallery_backend(
+            gallery, self.rows, backend, on_warning=on_warning or _warn_of_index, device=device
+        )
+        self.enrolled = EnrolledImages(gallery, self.rows)
+        self._on_warning = on_warning
 
     @classmethod
     def open(
@@ -91,7 +94,7 @@ class SearchEngine:
             device: "auto", "cpu", "cuda" or "cuda:N".
             backend: one of ``indexer.backend.BACKENDS``; "auto" is the gallery's search index if it has one.
             encode: False if only embeddings will be asked about, so that no encoder is opened.
-            on_warning: told of a search index that is damaged or covers little; by default a Python warning.
+            on_warning: as for ``SearchEngine``.
 
         Raises:
             GalleryError: if the gallery is missing, damaged or of another format.
@@ -114,13 +117,14 @@ class SearchEngine:
             raise NoEncoderError("this engine was opened for embeddings only: open it with encode=True for pictures")
         return self._encoder
 
-    def query(self, image: str | Path, *, k: int = QueryConfig.k, where: str | None = None) -> QueryAnswer:
+    def query(self, image: str | Path, *, k: int = QueryConfig.k, where: str | Accept | None = None) -> QueryAnswer:
         """Say which identity an image shows.
 
         Args:
             image: path of the picture.
             k: identities to list, at least 1.
-            where: SQL condition on the gallery's columns; only images it accepts are searched.
+            where: SQL condition on the gallery's columns, or a function, see ``enrolled.Accept``; only images that it
+                accepts are searched.
 
         Raises:
             ConfigError: if ``k`` is below 1.
@@ -129,10 +133,10 @@ class SearchEngine:
             UnreadableImageError: if the picture cannot be read.
         """
         embedding = self.encoder.encode([image])
-        return self.answer(embedding, label=str(image), k=k, allowed=self._allowed(where))
+        return self.answer(embedding, label=str(image), k=k, allowed=self.enrolled.allowed(where))
 
     def query_many(
-        self, images: Iterable[str | Path], *, k: int = QueryConfig.k, where: str | None = None
+        self, images: Iterable[str | Path], *, k: int = QueryConfig.k, where: str | Accept | None = None
     ) -> Iterator[QueryAnswer | Failure]:
         """Answer images one after another; one that cannot be read yields a ``Failure`` and stops nothing.
 
@@ -142,7 +146,7 @@ class SearchEngine:
             NoEncoderError: if the engine has no encoder.
         """
         encoder = self.encoder
-        allowed = self._allowed(where)
+        allowed = self.enrolled.allowed(where)
         for image in images:
             try:
                 embedding = encoder.encode([image])
@@ -152,7 +156,7 @@ class SearchEngine:
                 yield self.answer(embedding, label=str(image), k=k, allowed=allowed)
 
     def query_embeddings(
-        self, source: str | Path, *, k: int = QueryConfig.k, where: str | None = None
+        self, source: str | Path, *, k: int = QueryConfig.k, where: str | Accept | None = None
     ) -> Iterator[QueryAnswer | Failure]:
         """Answer every row of a Parquet file, a block at a time; a row that cannot be used yields a ``Failure``.
 
@@ -160,7 +164,8 @@ class SearchEngine:
             source: the file: ``embedding``, lists of floats of one width; optional ``path``, which labels the answer. A
                 row without one is labelled by its number, counted from 0.
             k: identities to list, at least 1.
-            where: SQL condition on the gallery's columns; only images it accepts are searched.
+            where: SQL condition on the gallery's columns, or a function, see ``enrolled.Accept``; only images that it
+                accepts are searched.
 
         Yields:
             One answer or failure a row, in order.
@@ -171,7 +176,7 @@ class SearchEngine:
             FilterError: if ``where`` cannot be evaluated.
             GalleryMismatchError: if the file's embeddings have another width than the gallery's or name another maker.
         """
-        allowed = self._allowed(where)
+        allowed = self.enrolled.allowed(where)
         for block in read_queries(Path(source), self.gallery, block_rows=_QUERIES_AT_ONCE):
             answers = self.answer_many(block.embeddings, labels=block.labels, k=k, allowed=allowed)
             for label, fault in block.rows:
@@ -209,62 +214,77 @@ class SearchEngine:
             ConfigError: if ``k`` is below 1.
             ShapeError: if the embeddings have another width or another number than the labels.
         """
-        if k < 1:
-            raise ConfigError(f"k must be at least 1, got {k}")
+        _check_k(k)
         if len(labels) != len(embeddings):
             raise ShapeError(f"embeddings and labels must be as many, got {len(embeddings)} and {len(labels)}")
         for start in range(0, len(embeddings), _ANSWERS_AT_ONCE):
             block = slice(start, start + _ANSWERS_AT_ONCE)
-            found = rank_many(self.backend, embeddings[block], self._identities.codes, k=k, allowed=allowed)
-            for label, ranked in zip(labels[block], found, strict=True):
-                yield self._answer(ranked, label, k)
+            found = rank_many(self.backend, embeddings[block], self.enrolled.codes, k=k, allowed=allowed)
+            yield from self._answers(found, labels[block], k, allowed)
 
-    def _answer(self, ranked: list[RankedIdentity], label: str, k: int) -> QueryAnswer:
-        margin = float(ranked[0].scores[0] - ranked[1].scores[0]) if len(ranked) > 1 else None
-        matches = tuple(self._match(place, identity) for place, identity in enumerate(ranked[:k], start=1))
-        verdict = provisional_verdict(matches[0].score if matches else None, margin)
-        return QueryAnswer(
-            query=label,
-            verdict=verdict,
-            identity=matches[0].identity if matches and verdict != "unknown" else None,
-            confidence=None,
-            margin=margin,
-            calibrated=False,
-            matches=matches,
+    def query_set(
+        self, images: Sequence[str | Path], *, k: int = QueryConfig.k, where: str | Accept | None = None
+    ) -> QueryAnswer:
+        """Say which identity several pictures of the same thing show; see ``answer_set``.
+
+        Args:
+            images: paths of the pictures, at least one. Their paths, joined by " + ", label the answer.
+            k: identities to list, at least 1.
+            where: SQL condition on the gallery's columns, or a function, see ``enrolled.Accept``; only images that it
+                accepts are searched.
+
+        Raises:
+            ConfigError: if ``k`` is below 1.
+            FilterError: if ``where`` cannot be evaluated.
+            NoEncoderError: if the engine has no encoder.
+            ShapeError: if there is no picture.
+            UnreadableImageError: if one of the pictures cannot be read.
+        """
+        embeddings = self.encoder.encode(images)
+        return self.answer_set(
+            embeddings, label=" + ".join(map(str, images)), k=k, allowed=self.enrolled.allowed(where)
         )
 
-    def _match(self, rank: int, identity: RankedIdentity) -> IdentityMatch:
-        images = tuple(
-            MatchedImage(self._shown_path(int(row)), float(score), self._rows.key(row))
-            for row, score in zip(identity.rows[:_VIEWS_SHOWN], identity.scores[:_VIEWS_SHOWN], strict=True)
-        )
-        return IdentityMatch(rank, self._identities.name(identity.code), images[0].score, len(identity.rows), images)
+    def answer_set(
+        self, embeddings: Embeddings, *, label: str, k: int = QueryConfig.k, allowed: Rows | None = None
+    ) -> QueryAnswer:
+        """Answer several embeddings of the same thing as one: an image scores as the mean of its scores with each.
 
-    def _shown_path(self, row: int) -> str | None:
-        path: str | None = self._paths[row].as_py()
-        # What an imported path counts from is known to its owner alone.
-        imported = self.gallery.manifest.encoder.backbone is None
-        return path if path is None or imported else display_path(path, home=self.gallery.home)
+        Args:
+            embeddings: (Q, D) float32 unit rows, at least one.
+            label: what to call the set in the answer.
+            k: identities to list, at least 1.
+            allowed: (A,) sorted gallery rows to search among; None means all.
 
-    def _allowed(self, where: str | None) -> Rows | None:
-        if where is None:
-            return None
-        found = find_keys(self._rows.keys, self.gallery.store.keys_where(where))
-        return np.sort(found[found >= 0])
+        Raises:
+            ConfigError: if ``k`` is below 1.
+            ShapeError: if the embeddings have another width, are none, or are opposites of each other.
+        """
+        _check_k(k)
+        ranked = rank_set(self.backend, embeddings, self.enrolled.codes, k=k, allowed=allowed)
+        return next(self._answers([ranked], [label], k, allowed))
+
+    def _answers(
+        self, found: list[list[RankedIdentity]], labels: Sequence[str], k: int, allowed: Rows | None
+    ) -> Iterator[QueryAnswer]:
+        views = self.enrolled.views_among(allowed)
+        best = [int(views[ranked[0].code]) if ranked else 0 for ranked in found]
+        judged = self.judge.judge(found, best)
+        for label, ranked, judgement in zip(labels, found, judged, strict=True):
+            yield self.enrolled.answer(ranked, label=label, k=k, judgement=judgement, calibrated=self.judge.calibrated)
+
+    @cached_property
+    def judge(self) -> Judge:
+        """How its answers are judged: by the gallery's calibration, if it has one.
+
+        One that is damaged, of another encoder or outgrown is told of once, when the first answer is judged.
+        """
+        found, reason = find_calibration(self.gallery.folder, self.rows, self.enrolled.identities)
+        if reason:
+            (self._on_warning or _warn_of_calibration)(reason)
+        return Judge(None if found is None else found.model, current=not reason)
 
 
-def _open_backend(
-    backend: str, gallery: Gallery, rows: GalleryRows, on_warning: OnWarning, device: str
-) -> VectorBackend:
-    if backend == AUTO and gallery.manifest.search.backend == GPU:
-        try:
-            return open_backend(GPU, gallery.index_dir, rows, on_warning=on_warning, device=device)
-        except (DeviceUnavailableError, MissingExtraError) as error:
-            if device != AUTO:
-                raise
-            on_warning(f"{error}; every vector is scanned instead")
-    return open_backend(backend, gallery.index_dir, rows, on_warning=on_warning, device=device)
-
-
-def _warn(line: str) -> None:
-    warnings.warn(line, SearchIndexWarning, stacklevel=2)
+def _check_k(k: int) -> None:
+    if k < 1:
+        raise ConfigError(f"k must be at least 1, got {k}")

@@ -2,6 +2,7 @@
 
     NearIDError
     ├─ BackboneError(ValueError)           unknown backbone name, or one this machine cannot run
+    ├─ CalibrationError(ValueError)        too few views or identities to say how likely an answer is right
     ├─ CatalogueError(ValueError)          the folder or identities file to index cannot be used
     ├─ ConfigError(ValueError)             unknown key or value out of range
     ├─ DatasetError(ValueError)            the training set cannot be read, or must not be trained on
@@ -34,6 +35,10 @@ class NearIDError(Exception):
 
 class BackboneError(NearIDError, ValueError):
     """The backbone name is unknown or its architecture cannot be used."""
+
+
+class CalibrationError(NearIDError, ValueError):
+    """The gallery holds too little to say how likely an answer is right."""
 
 
 class CatalogueError(NearIDError, ValueError):
@@ -136,3 +141,7 @@ class WeightsError(NearIDError):
 
 class SearchIndexWarning(UserWarning):
     """A gallery is searched without its search index, or mostly beside it."""
+
+
+class CalibrationWarning(UserWarning):
+    """A gallery's calibration is damaged or no longer holds."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from nearid_search.errors import ShapeError
 from nearid_search.indexer.backend import VectorBackend
 from nearid_search.similarity import Embeddings, Rows
 
@@ -23,6 +24,7 @@ FIRST_FETCH = 32
 Hidden = Callable[[int, Rows], NDArray[np.bool_]]
 """Given the number of a query and rows found for it, says which of them it must not see."""
 
+_NO_DIRECTION = 1e-6
 _HITS_AT_ONCE = 4_000_000  # bounds the memory of a batch where hundreds of views of one identity come first
 
 
@@ -111,6 +113,39 @@ def rank_many(
         uncertain = np.asarray([number for number in uncertain.tolist() if len(ranked[number]) <= k], np.int64)
         fetch = min(searched, 4 * fetch)
     return ranked
+
+
+def rank_set(
+    backend: VectorBackend, queries: Embeddings, codes: NDArray[np.int64], *, k: int, allowed: Rows | None = None
+) -> list[RankedIdentity]:
+    """Rank identities for several queries that show the same thing.
+
+    A view scores as the mean of its scores with the queries, which is its score with the queries' mean. That mean is
+    shorter than any of them, so a stranger scores no higher than its pictures do alone, on average.
+
+    Args:
+        backend: what to search with.
+        queries: (Q, D) float32 unit rows, Q at least 1.
+        codes: (G,) identity number of every gallery row.
+        k: identities wanted, at least 1.
+        allowed: (A,) sorted rows to search among; None means all.
+
+    Returns:
+        Up to k + 1 identities, best first, as ``rank_identities`` gives them.
+
+    Raises:
+        ShapeError: if there is no query, or the queries are opposites, so that their mean has no direction.
+        ValueError: if ``k`` is below 1.
+    """
+    mean = queries.astype(np.float64).mean(axis=0) if len(queries) else np.zeros(1)
+    length = float(np.linalg.norm(mean))
+    if length < _NO_DIRECTION:
+        raise ShapeError(
+            f"queries must be one or more and not opposites, got {len(queries)} with a mean of {length:.1g}"
+        )
+    query: Embeddings = (mean / length).astype(np.float32)[None]
+    ranked = rank_identities(backend, query, codes, k=k, allowed=allowed)
+    return [identity._replace(scores=(identity.scores * length).astype(np.float32)) for identity in ranked]
 
 
 def group_hits(scores: NDArray[np.float32], rows: Rows, codes: NDArray[np.int64], *, k: int) -> list[RankedIdentity]:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from embedding_files import directions, write_embeddings
+from embeddings import look_alikes
+from made_galleries import make_gallery
 from nearid_checkpoints import NUM_HEADS, write_checkpoint
 from rating_folders import write_ratings, write_samples
 from training_sets import two_views, write_folder
@@ -63,6 +65,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         tmp_path / "embeddings.parquet", directions(1, 2), ["cup", "jug"], path=["1.jpg", "2.jpg"], bin=bins
     )
     write_embeddings(tmp_path / "queries.parquet", directions(2, 3), None)
+    make_gallery(tmp_path / "warehouse", *look_alikes(1, 30, 3))
     (tmp_path / "config.json").write_text(json.dumps({"num_attention_heads": NUM_HEADS}))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NEARID_GALLERY", raising=False)
@@ -110,6 +113,11 @@ def test_the_answers_in_the_readme_are_still_given(desk: Path, capsys: pytest.Ca
         # Processors differ in the last bits, so near-ties may change places: compared by identity, not by rank.
         scores = {match["identity"]: match["score"] for match in answer["matches"]}
         assert scores == {identity: pytest.approx(float(score), abs=0.01) for identity, score in rows}
+    assert run(["calibrate"]) == 0
+    capsys.readouterr()
+    assert run(["query", "examples/queries/stranger.jpg", "examples/queries/look-alike.jpg", "--json"]) == 0
+    verdicts = [json.loads(line)["verdict"] for line in capsys.readouterr().out.splitlines()]
+    assert verdicts == ["unknown", "ambiguous"]
 
 
 def test_the_reference_is_what_the_commands_say() -> None:

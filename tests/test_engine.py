@@ -3,14 +3,17 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from catalogues import draw
 from embeddings import look_alikes
 from made_galleries import make_gallery
+from numpy.typing import NDArray
 from stored_indexes import refresh
 
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.engine import SearchEngine
-from nearid_search.errors import ConfigError, SearchIndexWarning, ShapeError
+from nearid_search.errors import ConfigError, FilterError, SearchIndexWarning, ShapeError, UnreadableImageError
 from nearid_search.indexer.approximate import ApproximateBackend
 from nearid_search.indexer.exact import ExactBackend
 from nearid_search.indexer.gallery import Gallery
@@ -50,6 +53,47 @@ def test_what_cannot_be_answered_is_refused(gallery: Gallery, encoder: IdentityE
         engine.answer(vectors[:2], label="q")
     with pytest.raises(ShapeError, match="queries must be"):
         engine.answer(vectors[:1, :8], label="q")
+
+
+def test_several_pictures_of_one_thing_are_one_answer(
+    gallery: Gallery, encoder: IdentityEncoder, tmp_path: Path
+) -> None:
+    engine = SearchEngine(gallery, encoder)
+    pictures = [tmp_path / f"{seed}.png" for seed in (1, 2)]
+    for seed, picture in enumerate(pictures):
+        draw(picture, seed)
+    together = engine.query_set(pictures, k=3)
+    assert together.query == f"{pictures[0]} + {pictures[1]}"
+    embeddings = encoder.encode(pictures)
+    assert together == engine.answer_set(embeddings, label=together.query, k=3)
+    alone = [engine.answer(embeddings[n : n + 1], label="", k=500).matches for n in range(2)]
+    best = together.matches[0].images[0]
+    scores = [next(i.score for m in matches for i in m.images if i.key == best.key) for matches in alone]
+    assert best.score == pytest.approx(np.mean(scores), abs=1e-5)
+    with pytest.raises(UnreadableImageError):
+        engine.query_set([*pictures, tmp_path / "none.png"])
+    with pytest.raises(ConfigError, match="k must be at least 1"):
+        engine.query_set(pictures, k=0)
+
+
+def test_a_filter_may_be_a_function(gallery: Gallery, encoder: IdentityEncoder, vectors: Embeddings) -> None:
+    engine = SearchEngine(gallery, encoder)
+    seen: list[list[str]] = []
+
+    def accept(images: pa.Table) -> NDArray[np.bool_]:
+        seen.append(images.column_names)
+        return ~np.isin(images.column("identity").to_pylist(), ["thing 3", "thing 4"])
+
+    allowed = engine.enrolled.allowed(accept)
+    assert allowed is not None
+    by_sql = engine.enrolled.allowed("identity NOT IN ('thing 3', 'thing 4')")
+    assert allowed.tolist() == by_sql.tolist()  # type: ignore[union-attr]
+    assert seen == [["key", "path", "identity"]]
+    own = engine.answer(vectors[:1], label="q", allowed=allowed, k=200)
+    assert {"thing 3", "thing 4"}.isdisjoint(match.identity for match in own.matches)
+    for wrong in (lambda _: np.ones(3, bool), lambda images: np.ones(len(images)), lambda _: None):
+        with pytest.raises(FilterError, match=r"must return \(600,\) bool, one for each image"):
+            engine.enrolled.allowed(wrong)  # type: ignore[arg-type]
 
 
 def test_the_search_index_is_used_and_its_damage_is_a_warning(

@@ -19,7 +19,7 @@ LAYERS = (
     ("__main__",),
     ("cli", "server"),
     ("trainer", "eval"),
-    ("engine", "strip", "indexer.build", "indexer.tune"),
+    ("engine", "enrolled", "strip", "indexer.build", "indexer.tune"),
     ("ranking", "verdict", "rerank"),
     ("indexer",),
     ("encoder", "image_encoder", "onnx_encoder", "onnx_export", "onnx_patch_colour"),
@@ -44,6 +44,7 @@ LAYERS = (
     ),
     (
         "amounts",
+        "calibration",
         "similarity",
         "records",
         "config",
@@ -70,9 +71,17 @@ HEAVY = {
     "onnxruntime",
     "openvino",
     "safetensors",
+    "sklearn",
 }
 # Parts of building a gallery: above the gallery although they sit beside it.
-BUILD_PARTS = ("indexer.pipeline", "indexer.plan", "indexer.reconcile", "indexer.run", "indexer.survey")
+BUILD_PARTS = (
+    "indexer.enrolment",
+    "indexer.pipeline",
+    "indexer.plan",
+    "indexer.reconcile",
+    "indexer.run",
+    "indexer.survey",
+)
 RANKS |= dict.fromkeys(BUILD_PARTS, RANKS["indexer.build"])
 
 

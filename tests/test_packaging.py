@@ -14,7 +14,7 @@ import nearid_search
 ROOT = Path(__file__).parents[1]
 PACKAGE_DIR = Path(nearid_search.__file__).parent
 HEAVY = {"cv2", "torch", "torchvision", "timm", "open_clip", "faiss", "lancedb", "lance", "pyarrow"}
-HEAVY |= {"onnx", "onnxruntime"}
+HEAVY |= {"onnx", "onnxruntime", "sklearn"}
 BARE = {"indexer", "trainer", "eval"}
 
 

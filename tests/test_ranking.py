@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from nearid_search.errors import ShapeError
 from nearid_search.indexer.backend import make_backend
-from nearid_search.ranking import RankedIdentity, group_hits, rank_identities, rank_many
+from nearid_search.ranking import RankedIdentity, group_hits, rank_identities, rank_many, rank_set
 from nearid_search.similarity import Embeddings, unit_rows
 
 Plain = list[tuple[int, list[int], list[float]]]
@@ -174,3 +175,31 @@ def test_what_a_query_must_not_see_is_as_if_it_were_not_there(backend: str) -> N
 def test_no_queries_have_no_answers() -> None:
     gallery = random_rows(np.random.default_rng(5), 3)
     assert rank_many(make_backend("exact", gallery), gallery[:0], np.zeros(3, np.int64), k=2) == []
+
+
+@given(seed=st.integers(0, 2**32 - 1), num_queries=st.integers(1, 5), k=st.integers(1, 6))
+def test_a_set_scores_as_the_mean_of_its_queries(seed: int, num_queries: int, k: int) -> None:
+    rng = np.random.default_rng(seed)
+    gallery, codes = random_rows(rng, 40), rng.integers(0, 9, 40)
+    queries = random_rows(rng, num_queries)
+    found = rank_set(make_backend("exact", gallery), queries, codes, k=k)
+    means = (queries.astype(float) @ gallery.T.astype(float)).mean(axis=0)
+    best = {code: means[codes == code].max() for code in set(codes.tolist())}
+    wanted = sorted(best, key=lambda code: -best[code])[: k + 1]
+    assert [identity.code for identity in found] == wanted
+    np.testing.assert_allclose([identity.scores[0] for identity in found], [best[code] for code in wanted], atol=1e-6)
+    for identity in found[:-1]:
+        np.testing.assert_allclose(identity.scores, means[identity.rows], atol=1e-6)
+
+
+def test_a_set_of_one_is_a_query_and_a_set_without_direction_is_refused() -> None:
+    rng = np.random.default_rng(7)
+    gallery, codes = random_rows(rng, 40), rng.integers(0, 9, 40)
+    backend = make_backend("exact", gallery)
+    (alone, of_one) = (rank(backend, gallery[:1], codes, k=3) for rank in (rank_identities, rank_set))
+    for one, other in zip(alone, of_one, strict=True):
+        assert (one.code, one.rows.tolist()) == (other.code, other.rows.tolist())
+        np.testing.assert_allclose(one.scores, other.scores, atol=1e-6)
+    for queries in (gallery[:0], np.concatenate([gallery[:1], -gallery[:1]])):
+        with pytest.raises(ShapeError, match="must be one or more and not opposites"):
+            rank_set(backend, queries, codes, k=3)

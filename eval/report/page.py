@@ -6,6 +6,7 @@ import base64
 import hashlib
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from nearid_search.eval.eval_report import EvalReport
 from nearid_search.eval.intervals import Interval
 from nearid_search.eval.readouts import FROZEN, HEAD
 from nearid_search.eval.report import failures, plots, tables
+
+if TYPE_CHECKING:
+    import jinja2
 
 _HERE = "nearid_search.eval.report"
 _HEADLINES = ("ssr", "pa", "recall@1", "map", "fnir@fpir=0.01", "fnir@fpir=0.001")
@@ -32,7 +36,19 @@ def write_report(report: EvalReport, path: Path) -> None:
     Raises:
         ConfigError: if the file cannot be written.
     """
-    page = render_report(report)
+    save_page(render_report(report), path)
+
+
+def save_page(page: str, path: Path) -> None:
+    """Write a page.
+
+    Args:
+        page: HTML.
+        path: the file; its folder must exist. Replaced if it is there, whole or not at all.
+
+    Raises:
+        ConfigError: if the file cannot be written.
+    """
     try:
         write_file(path, page.encode())
     except OSError as error:
@@ -48,6 +64,32 @@ def render_report(report: EvalReport) -> str:
     Returns:
         HTML. A picture that can no longer be read is named in its place.
     """
+    style, style_hash = style_and_hash()
+    readout = HEAD if HEAD in report.readouts else FROZEN
+    dropped = report.embedded.dropped
+    return (
+        page_environment()
+        .get_template("page.html")
+        .render(
+            report=report,
+            style=style,
+            style_hash=style_hash,
+            titles=tables.TITLES,
+            headlines=_HEADLINES,
+            tables=tables,
+            margins=plots.margin_charts(report),
+            recall=plots.recall_chart(report),
+            open_set=plots.open_set_charts(report),
+            searches=failures.worst_searches(report, readout, most=_STRIPS),
+            pairs=failures.worst_pairs(report, readout, most=_STRIPS),
+            failed=dropped.failures[:_FAILED_FILES],
+            num_failed=len(dropped.failures),
+        )
+    )
+
+
+def page_environment() -> jinja2.Environment:
+    """Return the templates beside this file, with the filters that they use."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -58,24 +100,13 @@ def render_report(report: EvalReport) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"percent": percent, "span": span, "points": points, "signed": signed}
+    return environment
+
+
+def style_and_hash() -> tuple[str, str]:
+    """Return the style of every page, and its hash for the page's policy."""
     style = _read("style.css")
-    readout = HEAD if HEAD in report.readouts else FROZEN
-    dropped = report.embedded.dropped
-    return environment.get_template("page.html").render(
-        report=report,
-        style=style,
-        style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii"),
-        titles=tables.TITLES,
-        headlines=_HEADLINES,
-        tables=tables,
-        margins=plots.margin_charts(report),
-        recall=plots.recall_chart(report),
-        open_set=plots.open_set_charts(report),
-        searches=failures.worst_searches(report, readout, most=_STRIPS),
-        pairs=failures.worst_pairs(report, readout, most=_STRIPS),
-        failed=dropped.failures[:_FAILED_FILES],
-        num_failed=len(dropped.failures),
-    )
+    return style, base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
 
 
 def percent(value: float) -> str:

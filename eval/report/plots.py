@@ -88,14 +88,14 @@ def open_set_charts(report: EvalReport) -> list[Chart]:
     return [
         _open_set(
             "ROC: found, by strangers accepted",
-            {name: _steps(x, 1 - y) for name, (x, y) in drawn.items()},
+            {name: steps(x, 1 - y) for name, (x, y) in drawn.items()},
             log_axis(rates, _LOWEST_RATE, 1, ticks),
             percent_axis("found and accepted (DIR)"),
             _operating_points(report.readouts, "dir@far"),
         ),
         _open_set(
             "DET: missed, by strangers accepted",
-            {name: _steps(x, y) for name, (x, y) in drawn.items()},
+            {name: steps(x, y) for name, (x, y) in drawn.items()},
             probit_axis(rates, _LOWEST_RATE, 0.99),
             probit_axis("missed (FNIR)", 0.001, 0.99),
             _operating_points(report.readouts, "fnir@fpir"),
@@ -168,7 +168,7 @@ def _open_set(title: str, lines: Mapping[str, tuple[Numbers, Numbers]], x: Axis,
     )
 
 
-def _steps(x: Numbers, y: Numbers) -> tuple[Numbers, Numbers]:
+def steps(x: Numbers, y: Numbers) -> tuple[Numbers, Numbers]:
     """Return the corners of a curve that stays where it is until the next point, from its last point at x = 0 on."""
     first = np.searchsorted(x, 0, side="right") - 1
     x, y = x[first:], y[first:]

@@ -14,6 +14,9 @@ from nearid_search.errors import EmbeddingsError, UnreadableImageError
 from nearid_search.indexer.backend import BACKENDS
 from nearid_search.records import Failure, QueryAnswer
 
+EXIT_CODES = {"match": 0, "unknown": 3, "ambiguous": 4}
+"""What ``--exit-code`` makes of a verdict; of several the highest, so that 0 means that all are a match."""
+
 if TYPE_CHECKING:
     from nearid_search.indexer.gallery import Gallery
 
@@ -24,6 +27,9 @@ def query(
         Path | None,
         typer.Option(help="Instead of pictures a Parquet file: embedding, optional path; one answer a row."),
     ] = None,
+    same: Annotated[
+        bool, typer.Option("--same", help="The pictures show one thing: give one answer for all of them.")
+    ] = False,
     k: Annotated[int, typer.Option("-k", help="Identities to list.", min=1)] = QueryConfig.k,
     where: Annotated[str | None, typer.Option(help="SQL condition on metadata, e.g. \"bin = 'A3'\".")] = None,
     gallery: GalleryOption = None,
@@ -31,6 +37,9 @@ def query(
     backend: Annotated[str, typer.Option(help=f"One of {', '.join(BACKENDS)}.")] = QueryConfig.backend,
     html: Annotated[Path | None, typer.Option(help="Write query and best views into one HTML file.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the HTML file.")] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 0 for match, 3 for unknown, 4 for ambiguous; the highest.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Rank the identities that a picture may show, with margin and verdict.
@@ -44,25 +53,39 @@ def query(
     if bool(images) == (embeddings is not None):
         problem = "give pictures or --embeddings, not both" if images else "give pictures, or --embeddings FILE"
         raise typer.BadParameter(problem, param_hint="IMAGES")
+    if same and embeddings is not None:
+        raise typer.BadParameter("give pictures, not --embeddings", param_hint="--same")
     require_new_file(html, force=force)
     if embeddings is None:
         paths = list_query_images(images or [])
         engine = SearchEngine.open(gallery, device=device, backend=backend, on_warning=render.note)
-        answers = engine.query_many(paths, k=k, where=where)
+        if same:
+            answers: Iterator[QueryAnswer | Failure] = iter([engine.query_set(paths, k=k, where=where)])
+        else:
+            answers = engine.query_many(paths, k=k, where=where)
     else:
         engine = SearchEngine.open(gallery, device=device, backend=backend, encode=False, on_warning=render.note)
         answers = engine.query_embeddings(embeddings, k=k, where=where)
-    failures = _print_answers(answers, engine.gallery, html, pictures=embeddings is None, json=json)
+    codes: list[int] = []
+    failures = _print_answers(answers, engine.gallery, html, codes, pictures=embeddings is None and not same, json=json)
     if failures and embeddings is None:
         raise UnreadableImageError(failures[0].path, failures[0].error)
     if failures:
         raise EmbeddingsError(f"{embeddings}: cannot answer {failures[0].path}: {failures[0].error}")
+    if exit_code and codes:
+        raise typer.Exit(max(codes))
 
 
 def _print_answers(
-    answers: Iterator[QueryAnswer | Failure], gallery: Gallery, html: Path | None, *, pictures: bool, json: bool
+    answers: Iterator[QueryAnswer | Failure],
+    gallery: Gallery,
+    html: Path | None,
+    codes: list[int],
+    *,
+    pictures: bool,
+    json: bool,
 ) -> list[Failure]:
-    """Print each answer as it comes; return the queries that have none, all but the first noted."""
+    """Print each answer as it comes and add its exit code; return the queries without one, all but the first noted."""
     from nearid_search.cli import render
 
     shown: list[QueryAnswer] = []
@@ -72,6 +95,7 @@ def _print_answers(
             failures.append(answer)
             continue
         render.print_answer(answer, json=json)
+        codes.append(EXIT_CODES[answer.verdict])
         if html is not None:
             shown.append(answer)
     if html is not None:

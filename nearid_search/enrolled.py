@@ -1,0 +1,121 @@
+"""What is known of every image of a gallery beside its embedding, and how ranked rows become an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearid_search.errors import FilterError
+from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.index_rows import GalleryRows, whole_array
+from nearid_search.indexer.location import display_path
+from nearid_search.indexer.row_keys import find_keys
+from nearid_search.ranking import RankedIdentity
+from nearid_search.records import IdentityMatch, MatchedImage, QueryAnswer
+from nearid_search.similarity import Rows
+from nearid_search.verdict import Judgement
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_VIEWS_SHOWN = 4
+
+Accept = Callable[["pa.Table"], NDArray[np.bool_]]
+"""Given an Arrow table of all images (``key``, ``path``, ``identity`` and metadata), says which may be an answer."""
+
+
+class EnrolledImages:
+    """Key, path and identity of every image, by row.
+
+    Args:
+        gallery: the gallery.
+        rows: its rows now.
+
+    Attributes:
+        identities: of every row, by number.
+        codes: (G,) int64: these numbers.
+        num_views: (I,) how many rows each identity has.
+    """
+
+    def __init__(self, gallery: Gallery, rows: GalleryRows) -> None:
+        self.identities = rows.identities()
+        self.codes = self.identities.codes
+        self.num_views = np.bincount(self.codes, minlength=len(self.identities.names))
+        self._rows = rows
+        self._paths = whole_array(rows.labels.column("path"))
+        self._store = gallery.store
+        self._home = gallery.home
+        # What an imported path counts from is known to its owner alone.
+        self._imported = gallery.manifest.encoder.backbone is None
+
+    def identity_at(self, row: int) -> str:
+        """Return the identity of a row."""
+        return self.identities.name(int(self.codes[row]))
+
+    def path_at(self, row: int) -> str | None:
+        """Return the path of a row's picture as one would type it; None if it was imported without one."""
+        path: str | None = self._paths[row].as_py()
+        return path if path is None or self._imported else display_path(path, home=self._home)
+
+    def allowed(self, where: str | Accept | None) -> Rows | None:
+        """Return the rows that a filter accepts, sorted; None if there is no filter.
+
+        Args:
+            where: SQL condition on the gallery's columns, or a function.
+
+        Raises:
+            FilterError: if the condition cannot be evaluated, or the function gives no bool for every image.
+        """
+        if where is None:
+            return None
+        if isinstance(where, str):
+            found = find_keys(self._rows.keys, self._store.keys_where(where))
+            return np.sort(found[found >= 0])
+        names = [field.name for field in self._store.metadata_fields]
+        mask = np.asarray(where(self._store.image_table(["path", "identity", *names])))
+        if mask.shape != (len(self.codes),) or mask.dtype != np.bool_:
+            raise FilterError(
+                f"a filter function must return ({len(self.codes)},) bool, one for each image, "
+                f"got {mask.shape} {mask.dtype}"
+            )
+        return np.flatnonzero(mask)
+
+    def views_among(self, allowed: Rows | None) -> NDArray[np.int64]:
+        """Return how many of some rows each identity has, (I,) int64; None means all rows."""
+        if allowed is None:
+            return self.num_views
+        return np.bincount(self.codes[allowed], minlength=len(self.num_views))
+
+    def answer(
+        self, ranked: list[RankedIdentity], *, label: str, k: int, judgement: Judgement, calibrated: bool
+    ) -> QueryAnswer:
+        """Return the answer that ranked identities give.
+
+        Args:
+            ranked: up to k + 1 identities, best first.
+            label: what to call the query.
+            k: identities to list.
+            judgement: what is made of them.
+            calibrated: whether that was fitted on the gallery as it is.
+        """
+        margin = float(ranked[0].scores[0] - ranked[1].scores[0]) if len(ranked) > 1 else None
+        matches = tuple(self._match(place, identity) for place, identity in enumerate(ranked[:k], start=1))
+        return QueryAnswer(
+            query=label,
+            verdict=judgement.verdict,
+            identity=matches[0].identity if matches and judgement.verdict != "unknown" else None,
+            confidence=judgement.confidence,
+            margin=margin,
+            calibrated=calibrated,
+            matches=matches,
+        )
+
+    def _match(self, rank: int, identity: RankedIdentity) -> IdentityMatch:
+        images = tuple(
+            MatchedImage(self.path_at(int(row)), float(score), self._rows.key(row))
+            for row, score in zip(identity.rows[:_VIEWS_SHOWN], identity.scores[:_VIEWS_SHOWN], strict=True)
+        )
+        return IdentityMatch(rank, self.identities.name(identity.code), images[0].score, len(identity.rows), images)
