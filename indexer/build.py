@@ -16,6 +16,7 @@ from nearid_search.config import AnnConfig, EncoderConfig, IndexConfig
 from nearid_search.encoder import open_encoder
 from nearid_search.errors import GalleryCorruptError, GalleryWriteError
 from nearid_search.image_encoder import ImageEncoder
+from nearid_search.indexer.enrolment import check_enrolment
 from nearid_search.indexer.faiss_ann import OnStep
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.index_refresh import OnChoice, refresh_search, require_backend
@@ -92,8 +93,12 @@ def index_catalogue(
             report = (job.rebuild if rebuild else job.refresh)(Path(os.path.abspath(catalogue)), identities)
             started = time.perf_counter()
             done = refresh_search(Gallery.open(folder), search.over(remembered), on_choice=on_choice, on_step=on_step)
+            doubts = None
+            if report.new_keys:
+                # The search index has just been made or checked: there is nothing to warn of.
+                doubts = check_enrolment(Gallery.open(folder), keys=report.new_keys, on_warning=lambda _: None)
             seconds = report.seconds + time.perf_counter() - started
-            return replace(report, search=f"{done.backend} {done.reason}", seconds=seconds)
+            return replace(report, search=f"{done.backend} {done.reason}", seconds=seconds, enrolment=doubts)
         except OSError as error:
             if isinstance(error, GalleryWriteError):
                 raise
@@ -201,4 +206,5 @@ def _sum_of(reports: list[IndexReport], *, seconds: float) -> IndexReport:
         seconds=seconds,
         images_per_second=added / encoding if encoding else 0.0,
         failures=tuple(failure for report in reports for failure in report.failures),
+        new_keys=frozenset().union(*(report.new_keys for report in reports)),
     )

@@ -207,4 +207,5 @@ class IndexRun:
             seconds=time.perf_counter() - started,
             images_per_second=len(self.added) / self.encode_seconds if self.added else 0.0,
             failures=(*failures, *self.survey.scan.failures, *self.survey.missing),
+            new_keys=frozenset(self.added),
         )

@@ -51,9 +51,10 @@ class QueryAnswer:
         query: the query's path or label.
         verdict: "match", "ambiguous" or "unknown".
         identity: the leading identity; None when the verdict is "unknown".
-        confidence: probability in [0, 1] that ``identity`` is right; None until the gallery is calibrated.
+        confidence: probability in [0, 1] that the leading identity is right, if half of what is asked about is in the
+            gallery; None without a calibration that still holds, and when there is no match.
         margin: score of the leading identity minus that of the runner-up; None when there is no runner-up.
-        calibrated: whether verdict and confidence were fitted on this gallery.
+        calibrated: whether verdict and confidence were fitted on this gallery as it is.
         matches: ranked identities, best first; empty when the gallery (or the filter) holds no image.
     """
 
@@ -101,6 +102,58 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Doubt:
+    """Something about an enrolled view that a person should look at.
+
+    Attributes:
+        kind: "outlier": it is far less like the other views of its identity than views of this gallery are; "close": it
+            is as like a view of another identity as two views of one identity usually are.
+        identity: of the view.
+        path: of the view's picture; None if it was imported without one.
+        other_identity: of the other picture; of an outlier its own.
+        other_path: the view of that identity that it is most like.
+        score: of the two.
+    """
+
+    kind: str
+    identity: str
+    path: str | None
+    other_identity: str
+    other_path: str | None
+    score: float
+
+    def describe(self) -> str:
+        """Return the doubt in one line."""
+        view, other = self.path or self.identity, self.other_path or self.other_identity
+        if self.kind == "outlier":
+            return f"outlier: {view} is unlike the other views of {self.identity}: {self.score:.3f} with {other}"
+        return (
+            f"close: {view} of {self.identity} and {other} of {self.other_identity} may be one thing: {self.score:.3f}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnrolmentReport:
+    """What looking for mistakes of enrolment found.
+
+    Attributes:
+        checked: views looked at.
+        of: views there were to look at.
+        doubts: what was found, the worst of each kind first.
+        reason: why nothing could be said; empty if it could.
+    """
+
+    checked: int
+    of: int
+    doubts: tuple[Doubt, ...]
+    reason: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report with the stable keys of ``gallery check --json``."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
 class IndexReport:
     """What an indexing run did.
 
@@ -118,6 +171,8 @@ class IndexReport:
         images_per_second: images encoded in a second of the encoding phase; 0 when none was.
         failures: files of this catalogue that cannot be indexed.
         search: how the gallery is searched now and why, in one line.
+        new_keys: keys of the images that are new; not part of ``as_dict``.
+        enrolment: what is doubtful about these; None if none was added.
     """
 
     gallery: str
@@ -133,6 +188,8 @@ class IndexReport:
     images_per_second: float
     failures: tuple[Failure, ...]
     search: str = ""
+    new_keys: frozenset[str] = frozenset()
+    enrolment: EnrolmentReport | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report with the stable keys of ``index --json``."""
@@ -150,6 +207,7 @@ class IndexReport:
             "seconds": round(self.seconds, 3),
             "images_per_second": round(self.images_per_second, 2),
             "search": self.search,
+            "doubts": [] if self.enrolment is None else [asdict(doubt) for doubt in self.enrolment.doubts],
             "failures": [{"path": failure.path, "error": failure.error} for failure in self.failures],
         }
 

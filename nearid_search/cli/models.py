@@ -23,9 +23,9 @@ def models(context: typer.Context, json: JsonOption = False) -> None:
     if context.invoked_subcommand is not None:
         return
     from nearid_search.backbones.registry import list_backbones
-    from nearid_search.cli import render
+    from nearid_search.cli.backbone_table import print_backbones
 
-    render.print_backbones(list_backbones(), json=json)
+    print_backbones(list_backbones(), json=json)
 
 
 @app.command("import")

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, T
 from rich.table import Table
 from rich.text import Text
 
-from nearid_search.backbones.registry import BackboneInfo
+from nearid_search.cli.figures import figure_in_words
 from nearid_search.cli.progress import Bars
 from nearid_search.indexer.index_policy import Choice
 from nearid_search.indexer.run import Progress as IndexState
@@ -163,6 +163,8 @@ def print_index_report(report: IndexReport, *, json: bool) -> None:
     )
     if report.failures:
         print_whole(_failure_table(report.failures[:_FAILURES_SHOWN]), stderr=True)
+    for doubt in report.enrolment.doubts if report.enrolment else ():
+        note(doubt.describe())
     if len(report.failures) > _FAILURES_SHOWN:
         note(f"and {len(report.failures) - _FAILURES_SHOWN} more: nearid-search gallery info --failures")
 
@@ -177,6 +179,8 @@ def print_answer(answer: QueryAnswer, *, json: bool) -> None:
     headline.append(f"  {answer.identity or 'none of these for sure'}")
     if answer.margin is not None:
         headline.append(f"  margin {answer.margin:.3f}")
+    if answer.confidence is not None:
+        headline.append(f"  confidence {answer.confidence:.2f}")
     if not answer.calibrated:
         headline.append("  (provisional: not calibrated)", style="dim")
     out.print(headline)
@@ -204,30 +208,6 @@ def print_answer(answer: QueryAnswer, *, json: bool) -> None:
             Text(match.images[0].path or ""),
         )
     print_whole(table)
-
-
-def print_backbones(backbones: Sequence[BackboneInfo], *, json: bool) -> None:
-    """Print the backbones."""
-    if json:
-        from dataclasses import asdict
-
-        print_json([asdict(backbone) for backbone in backbones])
-        return
-    table = Table(show_edge=False, header_style="dim")
-    table.add_column("name", no_wrap=True)
-    for heading in ("usable", "what", "dtype", "licence"):
-        table.add_column(heading, overflow="fold")
-    for backbone in backbones:
-        usable = Text("yes", style="green") if backbone.usable else Text("no", style="yellow")
-        table.add_row(
-            Text(backbone.name), usable, Text(backbone.description), Text(backbone.dtype), Text(backbone.licence)
-        )
-    Console().print(table)
-    for backbone in backbones:
-        if backbone.head:
-            Console(soft_wrap=True).print(Text(f"{backbone.name}: a trained head ships", style="green"))
-        if not backbone.usable:
-            Console(soft_wrap=True).print(Text(f"{backbone.name}: {backbone.reason}", style="yellow"))
 
 
 def print_gallery_info(info: dict[str, Any], failures: Sequence[Failure] | None, *, json: bool) -> None:
@@ -259,7 +239,9 @@ def _in_words(value: Any) -> str:  # noqa: ANN401  (anything JSON can hold)
 def _lines_of(facts: dict[str, Any]) -> Iterator[str]:
     """Yield a line a fact; facts within a fact stand indented below it."""
     for name, value in facts.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and "n_clusters" in value:
+            yield f"{name} {figure_in_words(value)}"
+        elif isinstance(value, dict):
             yield f"{name}:"
             yield from (f"  {line}" for line in _lines_of(value))
         elif value is not None:

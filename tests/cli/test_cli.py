@@ -15,14 +15,23 @@ from catalogues import MakeCatalogue, draw
 
 from nearid_search.backbones.registry import resolve_dtype
 from nearid_search.cli.app import run
+from nearid_search.cli.calibrate import calibrate as calibrate_command
 from nearid_search.cli.gallery import tune as tune_command
 from nearid_search.cli.index import index as index_command
 from nearid_search.cli.query import query as query_command
-from nearid_search.config import AnnConfig, EncoderConfig, IndexConfig, QueryConfig, TuneConfig
+from nearid_search.config import AnnConfig, CalibrateConfig, EncoderConfig, IndexConfig, QueryConfig, TuneConfig
 from nearid_search.indexer.lock import writer_lock
 
 COMMANDS = [["index"], ["query"], ["train"], ["models"], ["models", "import"], ["gallery", "info"], ["gallery", "list"]]
-COMMANDS += [["agreement"], ["score-pairs"], ["gallery", "import"], ["gallery", "export"], ["gallery", "tune"]]
+COMMANDS += [
+    ["calibrate"],
+    ["agreement"],
+    ["score-pairs"],
+    ["gallery", "import"],
+    ["gallery", "export"],
+    ["gallery", "tune"],
+    ["gallery", "check"],
+]
 INDEX_KEYS = {"gallery", "added", "updated", "unchanged", "removed", "failed", "images", "identities", "seconds"}
 QUERY_KEYS = {"query", "verdict", "identity", "confidence", "margin", "matches"}
 
@@ -168,6 +177,15 @@ def test_k_and_a_folder_of_queries(inside: Path, capsys: pytest.CaptureFixture[s
     assert [len(answer["matches"]) for answer in found] == [2, 2, 2]
 
 
+def test_pictures_of_one_thing_get_one_answer(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (answer,) = answers(capsys, "query", "catalogue/1.png", "catalogue/2.png", "--same", "-k", "1")
+    assert answer["query"] == "catalogue/1.png + catalogue/2.png"
+    assert answer["identity"] in ("blue cup", "green cup")
+    assert run(["query", "catalogue", "--same", "--html", "set.html"]) == 0
+    assert "catalogue/0.png + catalogue/1.png + catalogue/2.png" in (inside / "set.html").read_text()
+    assert run(["query", "--embeddings", "e.parquet", "--same"]) == 2
+
+
 def test_where_filters(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert inside.is_dir()
     (answer,) = answers(capsys, "query", "catalogue/2.png", "--where", "bin = 'A3'")
@@ -221,8 +239,9 @@ def test_every_command_has_an_example(command: list[str], capsys: pytest.Capture
         (index_command, (EncoderConfig(), IndexConfig(), AnnConfig())),
         (query_command, (EncoderConfig(), QueryConfig())),
         (tune_command, (TuneConfig(),)),
+        (calibrate_command, (CalibrateConfig(), QueryConfig())),
     ],
-    ids=["index", "query", "tune"],
+    ids=["index", "query", "tune", "calibrate"],
 )
 def test_defaults_are_those_of_the_library(command: Any, configs: tuple[Any, ...]) -> None:
     defaults = {name: option.default for name, option in inspect.signature(command).parameters.items()}

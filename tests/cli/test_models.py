@@ -8,7 +8,7 @@ from small_heads import write_head
 
 from nearid_search.backbones.registry import list_backbones
 from nearid_search.cli.app import run
-from nearid_search.cli.render import print_backbones
+from nearid_search.cli.backbone_table import print_backbones
 from nearid_search.config import EncoderConfig
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.shipped_heads import list_shipped_heads
