@@ -56,10 +56,10 @@ def _detail(pixels: NDArray[np.uint8]) -> Features:
 
 
 def _probe(differences: Features, groups: NDArray[np.str_]) -> tuple[float, float, float]:
-    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
-    from sklearn.model_selection import GroupKFold, cross_val_predict  # type: ignore[import-untyped]
-    from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
-    from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GroupKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
     both = np.vstack([differences, -differences])
     labels = np.repeat([1, 0], len(differences))
