@@ -91,7 +91,7 @@ def _add(
     for path, embedding in zip(paths, embeddings, strict=True):
         status, key, stored = path.stat(), content_key(path.read_bytes()), path.relative_to(home).as_posix()
         identity = path.parent.name
-        images.append(ImageRow(key, stored, identity, embedding, SIDE, SIDE, path.read_bytes(), {}))
+        images.append(ImageRow(key, stored, identity, embedding, SIDE, SIDE, path.read_bytes(), {}, identity))
         files.append(FileRecord(stored, status.st_size, status.st_mtime_ns, key, None))
     store.add_images(images, encoder=fingerprint)
     store.record_files(files, known=())

@@ -16,8 +16,11 @@ from nearid_search.config import AnnConfig, EncoderConfig, IndexConfig
 from nearid_search.encoder import open_encoder
 from nearid_search.errors import GalleryCorruptError, GalleryWriteError
 from nearid_search.image_encoder import ImageEncoder
+from nearid_search.indexer.confirmed_pictures import carry_confirmed
+from nearid_search.indexer.correction_log import CorrectionLog
 from nearid_search.indexer.enrolment import check_enrolment
 from nearid_search.indexer.faiss_ann import OnStep
+from nearid_search.indexer.follow import finish_pending
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.index_refresh import OnChoice, refresh_search, require_backend
 from nearid_search.indexer.location import locate_gallery, stored_path
@@ -31,7 +34,7 @@ from nearid_search.indexer.rebuild import (
 )
 from nearid_search.indexer.run import IndexRun, OnProgress, Progress
 from nearid_search.indexer.survey import Survey, survey_catalogue
-from nearid_search.records import IndexReport
+from nearid_search.records import Failure, IndexReport
 
 __all__ = ["OnPlan", "OnProgress", "Progress", "index_catalogue"]
 
@@ -120,6 +123,7 @@ class _Job:
         existing = None if read_manifest(self.folder) is None else Gallery.open(self.folder)
         if existing is not None:
             require_encoder(self.folder, existing.manifest.encoder)
+            finish_pending(existing)
         survey = self._survey(existing, catalogue, identities)
         needed = bool(survey.plan.to_read) or existing is None
         encoder = self._checked_encoder(existing, needed=needed)
@@ -131,16 +135,18 @@ class _Job:
     def rebuild(self, catalogue: Path, identities: str | Path | None) -> IndexReport:
         started = time.perf_counter()
         refuse_to_lose_imports(self.folder)
+        _finish_corrections(self.folder)
         described = _described_catalogues(self.folder)
         encoder = self.encoder or open_encoder(self.encoder_config or EncoderConfig())
         draft = open_draft(self.folder, encoder)
+        lost = carry_confirmed(self.folder, draft, encoder)
         described |= draft.manifest.catalogues
         reports = []
         for source, table in _sources(described, draft.home, catalogue, identities):
             survey = self._survey(draft, source, table)
             reports.append(IndexRun(draft, survey, encoder, self.config, self.on_progress).execute())
         publish_draft(draft)
-        return _sum_of(reports, seconds=time.perf_counter() - started)
+        return _sum_of(reports, lost, seconds=time.perf_counter() - started)
 
     def _survey(self, gallery: Gallery | None, catalogue: Path, identities: str | Path | None) -> Survey:
         survey = survey_catalogue(catalogue, folder=self.folder, gallery=gallery, identities=identities)
@@ -178,6 +184,15 @@ def _remembered_search(folder: Path) -> AnnConfig:
     return AnnConfig() if manifest is None else manifest.search
 
 
+def _finish_corrections(folder: Path) -> None:
+    try:
+        if read_manifest(folder) is not None:
+            finish_pending(Gallery.open(folder))
+    except GalleryCorruptError:
+        # A rebuild is the remedy for damaged tables; with a damaged log it would lose corrections, so that is raised.
+        CorrectionLog(folder)
+
+
 def _readable_manifest(folder: Path) -> Manifest | None:
     try:
         return read_manifest(folder)
@@ -195,8 +210,8 @@ def _sources(
     return [*others, (catalogue, own if identities is None else identities)]
 
 
-def _sum_of(reports: list[IndexReport], *, seconds: float) -> IndexReport:
-    """Report several catalogues as one run; what the gallery holds is as the last one left it."""
+def _sum_of(reports: list[IndexReport], lost: list[Failure], *, seconds: float) -> IndexReport:
+    """Report several catalogues, and what no catalogue holds, as one run; the gallery is as the last one left it."""
     counts = ("added", "updated", "unchanged", "removed", "moved", "duplicates")
     encoding = sum(report.added / report.images_per_second for report in reports if report.images_per_second)
     added = sum(report.added for report in reports)
@@ -205,6 +220,6 @@ def _sum_of(reports: list[IndexReport], *, seconds: float) -> IndexReport:
         **{name: sum(getattr(report, name) for report in reports) for name in counts},
         seconds=seconds,
         images_per_second=added / encoding if encoding else 0.0,
-        failures=tuple(failure for report in reports for failure in report.failures),
+        failures=(*(failure for report in reports for failure in report.failures), *lost),
         new_keys=frozenset().union(*(report.new_keys for report in reports)),
     )

@@ -23,8 +23,10 @@ import numpy as np
 
 from nearid_search.config import AnnConfig
 from nearid_search.errors import ConfigError, EmbeddingsError, GalleryMismatchError, GalleryWriteError
+from nearid_search.indexer.correction_log import CorrectionLog
 from nearid_search.indexer.embeddings_file import UNNAMED_MAKER, EmbeddingRows, EmbeddingsFile, rows_at_once
 from nearid_search.indexer.faiss_ann import OnStep
+from nearid_search.indexer.follow import finish_pending, follow_corrections
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.import_plan import ImportPlan, ImportProgress, Stage
 from nearid_search.indexer.import_target import KnownRows, check_target
@@ -33,6 +35,7 @@ from nearid_search.indexer.location import locate_gallery
 from nearid_search.indexer.lock import writer_lock
 from nearid_search.indexer.manifest import read_manifest
 from nearid_search.indexer.rebuild import require_gallery_folder
+from nearid_search.indexer.schema import CATALOGUE_IDENTITY
 from nearid_search.records import ImportReport
 
 if TYPE_CHECKING:
@@ -183,11 +186,16 @@ class _Import:
         gallery = self._existing() or Gallery.create_for_embeddings(
             self.folder, dim=self.file.dim, fingerprint=self.fingerprint
         )
+        finish_pending(gallery)
+        gallery.store.ensure_correctable()
         known = self._known(gallery)
         added = updated = 0
         for rows, keys in self._batches("importing", self._columns):
             new = {key: place for place, key in reversed(list(enumerate(keys))) if key not in known.keys}
-            changed = {row["key"]: row for row in known.changed(self._labels(rows), keys)}
+            changed = {
+                row["key"]: row | {CATALOGUE_IDENTITY: row["identity"]}
+                for row in known.changed(self._labels(rows), keys)
+            }
             if (new or changed) and not (added or updated):
                 gallery.store.ensure_metadata(self.file.metadata_fields)
             if new:
@@ -195,6 +203,7 @@ class _Import:
                 self._add(gallery, rows, {place: key.hex() for key, place in new.items()})
             gallery.store.relabel(list(changed.values()))
             added, updated = added + len(new), updated + len(changed)
+        follow_corrections(gallery, CorrectionLog(self.folder))
         gallery.store.compact()
         return added, updated
 
@@ -222,6 +231,7 @@ class _Import:
             metadata
             | {name: taken[name] for name in ("identity", "path") if name in taken}
             | {
+                CATALOGUE_IDENTITY: taken["identity"],
                 "key": pa.array([keys[place] for place in places.tolist()], pa.string()),
                 "embedding": pa.FixedSizeListArray.from_arrays(flat, self.file.dim),
                 "encoder": pa.array([self.fingerprint] * len(places), pa.string()),

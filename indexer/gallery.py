@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 from nearid_search import __version__
 from nearid_search.config import AnnConfig, EncoderConfig
-from nearid_search.errors import GalleryCorruptError, GalleryMismatchError
-from nearid_search.head_file import read_head_manifest, save_head
+from nearid_search.errors import GalleryMismatchError
+from nearid_search.head_file import save_head
 from nearid_search.indexer.calibration_file import describe_calibration
+from nearid_search.indexer.correction_log import CorrectionLog, standing_of
+from nearid_search.indexer.correction_state import Corrections
+from nearid_search.indexer.encoder_choice import head_option
 from nearid_search.indexer.index_manifest import INDEX_DIRNAME
 from nearid_search.indexer.index_rows import GalleryRows
-from nearid_search.indexer.location import locate_gallery, require_gallery
+from nearid_search.indexer.location import display_path, locate_gallery, require_gallery
 from nearid_search.indexer.manifest import (
     HEAD_NAME,
     MANIFEST_NAME,
@@ -26,13 +29,14 @@ from nearid_search.indexer.manifest import (
     require_encoder,
     write_manifest,
 )
+from nearid_search.indexer.restore_point import made_after, versions_at
 from nearid_search.indexer.store import GalleryStore
 from nearid_search.indexer.stored_index import describe_index
 from nearid_search.records import Failure
-from nearid_search.shipped_heads import AUTO_HEAD, NO_HEAD, find_head
 
 if TYPE_CHECKING:
     from nearid_search.image_encoder import ImageEncoder
+    from nearid_search.indexer.corrections import GalleryCorrections
 
 
 class Gallery:
@@ -43,15 +47,23 @@ class Gallery:
         manifest: what the gallery says about itself.
         store: its tables.
         manifest_name: file the manifest is kept in; another one for a draft (see ``indexer.rebuild``).
+        as_of: the moment that its tables are read at; see the method of that name.
     """
 
     def __init__(
-        self, folder: Path, manifest: Manifest, store: GalleryStore, *, manifest_name: str = MANIFEST_NAME
+        self,
+        folder: Path,
+        manifest: Manifest,
+        store: GalleryStore,
+        *,
+        manifest_name: str = MANIFEST_NAME,
+        as_of: str | None = None,
     ) -> None:
         self.folder = folder
         self.manifest = manifest
         self.store = store
         self._manifest_name = manifest_name
+        self._as_of = as_of
 
     @classmethod
     def open(cls, gallery: str | Path | None = None, *, manifest_name: str = MANIFEST_NAME) -> Gallery:
@@ -124,6 +136,44 @@ class Gallery:
         write_manifest(folder, manifest, name=manifest_name)
         return cls(folder, manifest, store, manifest_name=manifest_name)
 
+    def reopen(self) -> None:
+        """See what other processes have written since this was opened."""
+        fresh = Gallery.open(self.folder, manifest_name=self._manifest_name)
+        self.manifest, self.store = fresh.manifest, fresh.store
+
+    def as_of(self, to: str) -> Gallery:
+        """Return the gallery as it was, to be asked and not to be written.
+
+        Args:
+            to: version of the images table, a tag, or an ISO 8601 time; without an offset it is local.
+
+        Raises:
+            CorrectionError: if it is none of these, or that version has been cleaned up.
+        """
+        version = versions_at({"images": self.store.images}, to)["images"]
+        store = GalleryStore(self.folder / self.manifest.tables, version=version)
+        return Gallery(self.folder, self.manifest, store, as_of=to)
+
+    @property
+    def is_past(self) -> bool:
+        """Whether this is the gallery as it was, not as it is."""
+        return self._as_of is not None
+
+    @property
+    def corrections(self) -> GalleryCorrections:
+        """What confirms, rejects, merges, splits, renames and removes, and takes all of it back."""
+        from nearid_search.indexer.corrections import GalleryCorrections
+
+        return GalleryCorrections(self)
+
+    def corrections_that_hold(self) -> Corrections:
+        """Return what people have said of names and pictures."""
+        log = CorrectionLog(self.folder)
+        if self._as_of is None:
+            return Corrections.of(log.standing)
+        later = made_after(log, self._as_of, {"images": self.store.version}, self.manifest.tables)
+        return Corrections.of(standing_of([entry for entry in log.entries if entry not in later]))
+
     @property
     def home(self) -> Path:
         """Folder that stored relative paths start from."""
@@ -176,7 +226,7 @@ class Gallery:
                 f"{self.folder} was made by {made_by}, but this encoder is {encoder.fingerprint}: embeddings of two "
                 f"encoders do not compare. Leave out --backbone, --dtype and --head, or make it anew with: "
                 f"nearid-search index {catalogue} --backbone {encoder.source} "
-                f"--dtype {encoder.dtype} --head {_head_option(encoder)} --gallery {self.folder} --rebuild"
+                f"--dtype {encoder.dtype} --head {head_option(encoder)} --gallery {self.folder} --rebuild"
             )
 
     def remember_catalogue(self, stored: str, identities: str | None) -> None:
@@ -203,6 +253,18 @@ class Gallery:
         names = self.store.image_table(["identity"]).column("identity").to_pylist()
         return dict(sorted(Counter(names).items()))
 
+    def views(self) -> dict[str, list[tuple[str | None, str]]]:
+        """Return path, as one would type it, and key of every image, by identity."""
+        found: dict[str, list[tuple[str | None, str]]] = {}
+        for row in self.store.image_table(["path", "identity"]).to_pylist():
+            found.setdefault(row["identity"], []).append((self.shown_path(row["path"]), row["key"]))
+        return {name: sorted(views, key=lambda view: (view[0] or "", view[1])) for name, views in found.items()}
+
+    def shown_path(self, path: str | None) -> str | None:
+        """Return a stored path as one would type it; of an imported row as it came: its owner knows where it starts."""
+        imported = self.manifest.encoder.backbone is None
+        return path if path is None or imported else display_path(path, home=self.home)
+
     def info(self) -> dict[str, Any]:
         """Return what ``gallery info --json`` prints."""
         identities = self.identities()
@@ -226,67 +288,3 @@ class Gallery:
             "index": describe_index(self.index_dir, self.rows()),
             "calibration": describe_calibration(self.folder, self.rows()),
         }
-
-
-def find_encoder_config(
-    gallery: str | Path | None,
-    *,
-    backbone: str | None,
-    dtype: str | None,
-    device: str,
-    head: str | Path | None = None,
-    fresh: bool = False,
-) -> EncoderConfig:
-    """Fill in what the caller left open: from the head if one is given, else from the gallery, else the defaults.
-
-    Args:
-        gallery: the gallery's folder; by default the one ``locate_gallery`` finds.
-        backbone: a backbone's name, or None.
-        dtype: "auto", "float32", "bfloat16", "float16" or None; None and, unless made anew, "auto" are the gallery's.
-        device: "auto", "cpu", "cuda" or "cuda:N".
-        head: folder of a head, "auto" for the one that ships for the backbone, "none" for the frozen readout, or None.
-        fresh: whether the gallery is about to be made anew, so that a damaged manifest is no obstacle.
-
-    Raises:
-        GalleryCorruptError: if the gallery's manifest is damaged.
-        NoEncoderError: if the gallery's embeddings were imported.
-        WeightsError: if the head cannot be read.
-    """
-    folder = locate_gallery(Path(gallery) if gallery is not None else None)
-    record = _known_encoder(folder, fresh=fresh)
-    known = None if record is None else require_encoder(folder, record)
-    chosen = None if head is None else str(head)
-    if backbone is None and chosen not in (AUTO_HEAD, NO_HEAD, None):
-        backbone = read_head_manifest(Path(str(chosen))).backbone
-    if record is None or known is None or backbone not in (None, known[0]):
-        return EncoderConfig(
-            backbone=backbone or EncoderConfig.backbone,
-            dtype=dtype or EncoderConfig.dtype,
-            device=device,
-            head=chosen or EncoderConfig.head,
-        )
-    if dtype is None or (dtype == "auto" and not fresh):
-        dtype = known[1]
-    if chosen is None and record.head is not None:
-        chosen = str(folder / record.head)
-    kept = None if chosen == NO_HEAD else chosen
-    return EncoderConfig(backbone=known[0], dtype=dtype, device=device, head=kept)
-
-
-def _head_option(encoder: ImageEncoder) -> str:
-    """Return what ``--head`` must say to open this encoder again."""
-    if encoder.head is None:
-        return NO_HEAD
-    shipped = find_head(AUTO_HEAD, str(encoder.details.get("name")))
-    is_shipped = shipped is not None and read_head_manifest(shipped).fingerprint == encoder.head.fingerprint
-    return AUTO_HEAD if is_shipped else "FOLDER"
-
-
-def _known_encoder(folder: Path, *, fresh: bool) -> EncoderRecord | None:
-    try:
-        manifest = read_manifest(folder)
-    except GalleryCorruptError:
-        if not fresh:
-            raise
-        manifest = None
-    return None if manifest is None else manifest.encoder

@@ -11,6 +11,7 @@ from nearid_search.errors import EmbeddingsError, GalleryMismatchError
 from nearid_search.indexer.embeddings_file import EmbeddingsFile
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.row_keys import KEY_LENGTH, Keys, find_keys, key_array
+from nearid_search.indexer.schema import CATALOGUE_IDENTITY
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,13 +77,18 @@ class KnownRows:
             return
         for batch in gallery.store.scan(["key"], batch_rows=65_536):
             self.keys.update(map(bytes.fromhex, batch.column("key").to_pylist()))
+        self.keys.update(map(bytes.fromhex, gallery.store.hidden_keys()))
         if gallery.store.num_imported():
             import pyarrow.compute as pc
 
             present = {field.name for field in gallery.store.images.schema}
-            table = gallery.store.image_table([*(name for name in columns if name in present), "width"])
+            said = CATALOGUE_IDENTITY if CATALOGUE_IDENTITY in present else "identity"
+            named = {name: said if name == "identity" else name for name in columns if name in present}
+            table = gallery.store.image_table([*named.values(), "width"])
             # A picture's labels are its catalogue's affair.
-            self._imported = table.filter(pc.is_null(table.column("width"))).drop_columns("width")
+            found = table.filter(pc.is_null(table.column("width")))
+            # What a file says is compared with what a file said, not with what people have made of it.
+            self._imported = found.select(["key", *named.values()]).rename_columns(["key", *named])
             self._imported_keys = key_array(self._imported.column("key"))
         self._seen = np.zeros(len(self._imported_keys), bool)
 

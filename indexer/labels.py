@@ -13,12 +13,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nearid_search.errors import CatalogueError
+from nearid_search.indexer.schema import CATALOGUE_IDENTITY
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 RESERVED_COLUMNS = frozenset(
-    {"key", "path", "identity", "embedding", "width", "height", "thumbnail", "encoder", "indexed_at"}
+    {
+        "key",
+        "path",
+        "identity",
+        CATALOGUE_IDENTITY,
+        "embedding",
+        "width",
+        "height",
+        "thumbnail",
+        "encoder",
+        "indexed_at",
+    }
 )
 
 

@@ -16,11 +16,12 @@ from nearid_search.errors import GalleryLockedError, GalleryWriteError
 
 
 @contextmanager
-def writer_lock(gallery_dir: Path) -> Iterator[None]:
+def writer_lock(gallery_dir: Path, *, wait: float = 0) -> Iterator[None]:
     """Hold the gallery's writer lock; the system releases it when the process ends, however it ends.
 
     Args:
         gallery_dir: folder of the gallery; made if missing.
+        wait: seconds to wait for another process that holds it.
 
     Yields:
         Nothing.
@@ -33,7 +34,7 @@ def writer_lock(gallery_dir: Path) -> Iterator[None]:
     lock = FileLock(gallery_dir / "writer.lock")
     try:
         gallery_dir.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=wait)
         # The note is only for the message below; the lock itself is the operating system's.
         holder_path.write_text(json.dumps(_this_process()), encoding="utf-8")
     except Timeout:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, GalleryWriteError, NoEncoderError
+from nearid_search.indexer.correction_log import LOG_NAME
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.index_manifest import INDEX_DIRNAME
 from nearid_search.indexer.manifest import (
@@ -26,7 +27,7 @@ from nearid_search.indexer.manifest import (
 if TYPE_CHECKING:
     from nearid_search.image_encoder import ImageEncoder
 
-_OWN_FILES = {MANIFEST_NAME, DRAFT_NAME, INDEX_DIRNAME, "writer.lock", "writer.json"}
+_OWN_FILES = {MANIFEST_NAME, DRAFT_NAME, INDEX_DIRNAME, LOG_NAME, "writer.lock", "writer.json"}
 
 
 def open_draft(folder: Path, encoder: ImageEncoder) -> Gallery:

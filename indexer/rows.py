@@ -1,11 +1,15 @@
-"""What the gallery's two tables hold of a file and of an image."""
+"""What the gallery's tables hold of a file and of an image."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class FileRecord(NamedTuple):
@@ -27,7 +31,10 @@ class FileRecord(NamedTuple):
 
 
 class ImageRow(NamedTuple):
-    """One image to add; ``metadata`` holds the further columns by name."""
+    """One image to add; ``metadata`` holds the further columns by name.
+
+    ``catalogue_identity`` is what its source calls the thing, None if it names none; ``identity`` is that or the path.
+    """
 
     key: str
     path: str
@@ -37,3 +44,10 @@ class ImageRow(NamedTuple):
     height: int
     thumbnail: bytes
     metadata: dict[str, Any]
+    catalogue_identity: str | None
+
+
+def file_records(batch: pa.RecordBatch) -> Iterator[FileRecord]:
+    """Yield the rows of a batch of the ledger."""
+    columns = (batch.column(name).to_pylist() for name in FileRecord._fields)
+    return map(FileRecord._make, zip(*columns, strict=True))

@@ -15,6 +15,9 @@ import numpy as np
 
 from nearid_search.config import IndexConfig
 from nearid_search.image_encoder import ImageEncoder
+from nearid_search.indexer.correction_log import CorrectionLog
+from nearid_search.indexer.correction_state import Corrections
+from nearid_search.indexer.follow import follow_corrections
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.location import stored_path
 from nearid_search.indexer.pipeline import ReadFile, read_ahead
@@ -61,7 +64,7 @@ class IndexRun:
         self.encoder = encoder
         self.config = config
         self.on_progress = on_progress
-        self.keys = set(gallery.store.image_table([]).column("key").to_pylist())
+        self.keys = set(gallery.store.image_table([]).column("key").to_pylist()) | gallery.store.hidden_keys()
         self.files = dict(survey.ledger)
         self.added: set[str] = set()
         self.encode_seconds = 0.0
@@ -75,6 +78,7 @@ class IndexRun:
         """
         started = time.perf_counter()
         plan, store = self.survey.plan, self.gallery.store
+        store.ensure_correctable()
         store.ensure_metadata(self.survey.labels.metadata_fields)
         table = getattr(self.survey.labels, "source", None)
         catalogue = stored_path(self.survey.catalogue, home=self.survey.home)
@@ -86,8 +90,10 @@ class IndexRun:
             forgotten += [record.path for record in plan.gone]
         for path in forgotten:
             self.files.pop(path, None)
-        reconciled = reconcile_images(store, self.survey, self.files.values())
+        log = CorrectionLog(self.gallery.folder)
+        reconciled = reconcile_images(store, self.survey, self.files.values(), Corrections.of(log.standing))
         store.forget_files(forgotten)
+        follow_corrections(self.gallery, log)
         store.compact()
         return self._report(started, reconciled.relabelled, reconciled.removed)
 
@@ -167,6 +173,7 @@ class IndexRun:
                     item.height,
                     item.thumbnail,
                     label.metadata,
+                    label.identity,
                 )
             )
             self.added.add(item.key)

@@ -1,13 +1,17 @@
-"""The columns of a gallery's two tables."""
+"""The columns of a gallery's tables."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from nearid_search.errors import CatalogueError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+CATALOGUE_IDENTITY = "catalogue_identity"
+"""What the picture's source calls the thing; null if it names none. ``identity`` is that after all corrections."""
 
 
 def images_schema(dim: int) -> pa.Schema:
@@ -19,6 +23,7 @@ def images_schema(dim: int) -> pa.Schema:
             pa.field("key", pa.string(), nullable=False),
             pa.field("path", pa.string()),
             pa.field("identity", pa.string()),
+            pa.field(CATALOGUE_IDENTITY, pa.string()),
             pa.field("embedding", pa.list_(pa.float32(), dim)),
             pa.field("width", pa.int32()),
             pa.field("height", pa.int32()),
@@ -42,6 +47,28 @@ def files_schema() -> pa.Schema:
             pa.field("error", pa.string()),
         ]
     )
+
+
+def missing_columns(schema: pa.Schema, fields: Iterable[pa.Field]) -> list[pa.Field]:
+    """Return the metadata columns that a table lacks, each of a type that it can hold.
+
+    Raises:
+        CatalogueError: if a column is there with another type.
+    """
+    import pyarrow as pa
+
+    missing = []
+    present = {field.name: field.type for field in schema}
+    for field in fields:
+        kind = pa.string() if pa.types.is_null(field.type) or pa.types.is_dictionary(field.type) else field.type
+        if field.name not in present:
+            missing.append(pa.field(field.name, kind))
+        elif present[field.name] != kind and not pa.types.is_null(field.type):
+            raise CatalogueError(
+                f"column {field.name!r} is {present[field.name]} here and {kind} in the identities table: "
+                "give the column another name"
+            )
+    return missing
 
 
 def typed_column(values: list[Any], field: pa.Field) -> pa.Array:

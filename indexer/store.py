@@ -1,41 +1,43 @@
-"""The record of truth: two LanceDB tables, one row an image and one row a file.
+"""The record of truth: LanceDB tables, one row an image and one row a file.
 
 ``images`` holds what a query needs, keyed by the SHA-256 of the picture's bytes. ``files`` is the ledger of every
 file ever looked at, with its size, time and content key (or the reason it cannot be read), so an unchanged catalogue
 costs one stat a file. A batch goes to ``images`` before ``files``: after a crash in between, the next run finds the
-key already there. Neither table is ever written without the gallery's writer lock.
+key already there. A third, ``hidden``, has the columns of ``images`` and holds those that no answer shows: removed
+ones, which an undo brings back, and one that is about to come in. No table is written without the writer lock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nearid_search.errors import CatalogueError, FilterError, GalleryCorruptError
+from nearid_search.errors import FilterError, GalleryCorruptError
 from nearid_search.indexer.generation import table_generation
+from nearid_search.indexer.image_rows import add_rows, change_rows, delete_rows
 from nearid_search.indexer.row_keys import Keys, find_keys, key_array, key_order
-from nearid_search.indexer.rows import FileRecord, ImageRow
-from nearid_search.indexer.schema import files_schema, images_schema, typed_column
+from nearid_search.indexer.rows import FileRecord, ImageRow, file_records
+from nearid_search.indexer.schema import CATALOGUE_IDENTITY, files_schema, images_schema, missing_columns
 from nearid_search.indexer.sql import any_of, chunks, first_sentence
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_DELETE_CHUNK = 2_000
+_KEYS_AT_ONCE = 2_000
 _READ_ROWS = 65_536
 # Data files; each written batch makes one. Reading 160 takes about as long as one, and merging rewrites them all.
 _COMPACT_ABOVE = 128
 
 
 class GalleryStore:
-    """The two tables of one gallery, in the folder ``tables_dir``."""
+    """The tables of one gallery in ``tables_dir``; with a ``version``, the images table is read as it was then."""
 
-    def __init__(self, tables_dir: Path) -> None:
+    def __init__(self, tables_dir: Path, *, version: int | None = None) -> None:
         import lancedb
 
         self._folder = tables_dir
@@ -48,6 +50,8 @@ class GalleryStore:
             raise GalleryCorruptError(
                 f"the tables in {tables_dir} cannot be opened ({reason}): index again with --rebuild"
             ) from error
+        if version is not None:
+            self._images.checkout(version)
 
     @classmethod
     def create(cls, tables_dir: Path, *, dim: int) -> GalleryStore:
@@ -84,6 +88,31 @@ class GalleryStore:
         """The images table itself, for the index that lives in it."""
         return self._images
 
+    @cached_property
+    def hidden(self) -> Any:  # noqa: ANN401  (LanceDB's class)
+        """The table of images that no answer shows; made empty if it is missing, so it takes the writer lock."""
+        if self._has_hidden:
+            return self._database.open_table("hidden")
+        return self._database.create_table("hidden", schema=self._images.schema)
+
+    @property
+    def _has_hidden(self) -> bool:
+        return "hidden" in self._database.list_tables().tables
+
+    def hidden_keys(self) -> set[str]:
+        """Return the keys of the images that no answer shows."""
+        return set(self.hidden.search().select(["key"]).to_arrow()["key"].to_pylist()) if self._has_hidden else set()
+
+    @property
+    def tables(self) -> dict[str, Any]:
+        """The three tables by name; takes the writer lock, see ``hidden``."""
+        return {"images": self._images, "files": self._files, "hidden": self.hidden}
+
+    def ensure_correctable(self) -> None:
+        """Give a gallery that an earlier version made the column that corrections start from."""
+        if CATALOGUE_IDENTITY not in self._images.schema.names:
+            self._images.add_columns({CATALOGUE_IDENTITY: "nullif(identity, path)"})
+
     @property
     def metadata_fields(self) -> tuple[pa.Field, ...]:
         """Columns of the images table that came from identities tables."""
@@ -110,9 +139,12 @@ class GalleryStore:
     def ledger(self) -> Iterator[FileRecord]:
         """Yield what is known of every file, in no particular order."""
         for batch in self._files.search().select(list(FileRecord._fields)).to_batches():
-            yield from map(
-                FileRecord._make, zip(*(batch.column(n).to_pylist() for n in FileRecord._fields), strict=True)
-            )
+            yield from file_records(batch)
+
+    def files_at(self, paths: Sequence[str]) -> list[FileRecord]:
+        """Return what is known of the files at a few stored paths."""
+        found = self._files.search().where(any_of("path", paths)).select(list(FileRecord._fields))
+        return [record for batch in found.to_batches() for record in file_records(batch)]
 
     def image_table(self, columns: Sequence[str]) -> pa.Table:
         """Return the named columns of every image, sorted by key."""
@@ -144,6 +176,25 @@ class GalleryStore:
             raise GalleryCorruptError(
                 f"the images table changed while it was read: {found} of {len(keys)} rows; try again"
             )
+        return matrix
+
+    def embeddings_of(self, keys: Sequence[str]) -> NDArray[np.float32]:
+        """Read the embeddings of some images.
+
+        Args:
+            keys: which; each is in the table.
+
+        Returns:
+            (len(keys), D) float32 in the order of ``keys``.
+        """
+        dim = self._images.schema.field("embedding").type.list_size
+        matrix = np.empty((len(keys), dim), np.float32)
+        row_of = {key: row for row, key in enumerate(keys)}
+        for chunk in chunks(keys, _KEYS_AT_ONCE):
+            found = self._images.search().where(any_of("key", chunk)).select(["key", "embedding"]).to_arrow()
+            rows = [row_of[key] for key in found.column("key").to_pylist()]
+            flat = found.column("embedding").combine_chunks().flatten()
+            matrix[rows] = flat.to_numpy(zero_copy_only=False).reshape(-1, dim)
         return matrix
 
     def keys_where(self, where: str) -> Keys:
@@ -186,46 +237,12 @@ class GalleryStore:
         Raises:
             CatalogueError: if a column is there with another type.
         """
-        import pyarrow as pa
-
-        present = {field.name: field.type for field in self._images.schema}
-        for field in fields:
-            kind = pa.string() if pa.types.is_null(field.type) or pa.types.is_dictionary(field.type) else field.type
-            if field.name not in present:
-                self._images.add_columns(pa.field(field.name, kind))
-            elif present[field.name] != kind and not pa.types.is_null(field.type):
-                raise CatalogueError(
-                    f"column {field.name!r} is {present[field.name]} here and {kind} in the identities table: "
-                    "give the column another name"
-                )
+        for field in missing_columns(self._images.schema, fields):
+            self._images.add_columns(field)
 
     def add_images(self, rows: Sequence[ImageRow], *, encoder: str) -> None:
-        """Append images whose keys are not in the table.
-
-        Args:
-            rows: the images.
-            encoder: fingerprint of the encoder that made the embeddings.
-
-        Raises:
-            CatalogueError: if a metadata value does not fit its column.
-        """
-        import pyarrow as pa
-
-        now = datetime.now(UTC)
-        values: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in _FROM_ROW}
-        values["encoder"] = [encoder] * len(rows)
-        values["indexed_at"] = [now] * len(rows)
-        for field in self.metadata_fields:
-            values[field.name] = [row.metadata.get(field.name) for row in rows]
-        flat = np.concatenate([row.embedding for row in rows]).astype(np.float32, copy=False)
-        schema = self._images.schema
-        arrays = [
-            pa.FixedSizeListArray.from_arrays(pa.array(flat), field.type.list_size)
-            if field.name == "embedding"
-            else typed_column(values[field.name], field)
-            for field in schema
-        ]
-        self._images.add(pa.record_batch(arrays, schema=schema))
+        """Append images whose keys are not in the table; see ``image_rows.add_rows``."""
+        add_rows(self._images, rows, encoder=encoder)
 
     def add_embeddings(self, columns: Mapping[str, pa.Array]) -> None:
         """Append rows whose keys are not in the table, given as columns; those left out are null.
@@ -240,28 +257,12 @@ class GalleryStore:
         self._images.add(pa.record_batch(arrays, schema=schema))
 
     def relabel(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Change path, identity or metadata of images that are already there.
-
-        Args:
-            rows: dictionaries with ``key`` and the columns to change, the same columns in each.
-
-        Raises:
-            CatalogueError: if a metadata value does not fit its column.
-        """
-        import pyarrow as pa
-
-        if not rows:
-            return
-        fields = [self._images.schema.field(name) for name in rows[0]]
-        table = pa.table(
-            [typed_column([row[field.name] for row in rows], field) for field in fields], schema=pa.schema(fields)
-        )
-        self._images.merge_insert("key").when_matched_update_all().execute(table)
+        """Change path, identity or metadata of images that are already there; see ``image_rows.change_rows``."""
+        change_rows(self._images, rows)
 
     def remove_images(self, keys: Sequence[str]) -> None:
-        """Delete images by key."""
-        for chunk in chunks(keys, _DELETE_CHUNK):
-            self._images.delete(any_of("key", chunk))
+        """Delete images by key; see ``image_rows.delete_rows``."""
+        delete_rows(self._images, keys)
 
     def record_files(self, records: Sequence[FileRecord], *, known: Iterable[str]) -> None:
         """Write ledger rows, replacing those of the paths in ``known``."""
@@ -283,15 +284,12 @@ class GalleryStore:
 
     def forget_files(self, paths: Sequence[str]) -> None:
         """Delete ledger rows by stored path."""
-        for chunk in chunks(paths, _DELETE_CHUNK):
+        for chunk in chunks(paths, _KEYS_AT_ONCE):
             self._files.delete(any_of("path", chunk))
 
     def compact(self) -> None:
         """Merge small data files when many batches have been written; answers do not change."""
-        for table in (self._images, self._files):
+        for table in self.tables.values():
             statistics: Any = table.stats()
             if statistics["fragment_stats"]["num_fragments"] > _COMPACT_ABOVE:
                 table.optimize()
-
-
-_FROM_ROW = ("key", "path", "identity", "width", "height", "thumbnail")

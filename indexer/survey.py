@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nearid_search.errors import UnreadableImageError
 from nearid_search.images import read_file
+from nearid_search.indexer.catalogue_label import catalogue_prefix
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.labels import FolderLabels, Label, Labels, TableLabels, read_labels
 from nearid_search.indexer.location import stored_path
@@ -49,18 +50,11 @@ class Survey:
     @property
     def prefix(self) -> str:
         """What every stored path of this catalogue begins with."""
-        return catalogue_prefix(self.catalogue, self.home)
+        return catalogue_prefix(stored_path(self.catalogue, home=self.home))
 
     def label(self, stored: str) -> Label:
-        """Return the label of one of this catalogue's files, by stored path, with its identity filled in."""
-        label = self.labels.label(stored.removeprefix(self.prefix))
-        return Label(label.identity or stored, label.metadata)
-
-
-def catalogue_prefix(catalogue: Path, home: Path) -> str:
-    """Return what the stored path of every file of a catalogue begins with."""
-    stored = stored_path(catalogue, home=home)
-    return "" if stored == "." else stored.rstrip("/") + "/"
+        """Return the label of one of this catalogue's files, by stored path."""
+        return self.labels.label(stored.removeprefix(self.prefix))
 
 
 def survey_catalogue(
@@ -92,7 +86,7 @@ def survey_catalogue(
                 Failure(path, f"listed in {labels.source.name} line {line}, but no such image in the catalogue")
             )
     ledger = {} if gallery is None else {record.path: record for record in gallery.store.ledger()}
-    prefix = catalogue_prefix(catalogue, home)
+    prefix = catalogue_prefix(stored_path(catalogue, home=home))
     plan = make_plan(
         scan.files,
         ledger.values(),

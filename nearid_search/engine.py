@@ -85,6 +85,7 @@ class SearchEngine:
         device: str = "auto",
         backend: str = QueryConfig.backend,
         encode: bool = True,
+        as_of: str | None = None,
         on_warning: OnWarning | None = None,
     ) -> SearchEngine:
         """Open a gallery and the encoder that made it.
@@ -94,14 +95,18 @@ class SearchEngine:
             device: "auto", "cpu", "cuda" or "cuda:N".
             backend: one of ``indexer.backend.BACKENDS``; "auto" is the gallery's search index if it has one.
             encode: False if only embeddings will be asked about, so that no encoder is opened.
+            as_of: answer from the gallery as it was at a version, tag or ISO 8601 time.
             on_warning: as for ``SearchEngine``.
 
         Raises:
+            CorrectionError: if there is nothing to go back to at ``as_of``.
             GalleryError: if the gallery is missing, damaged or of another format.
             NoEncoderError: if ``encode`` and the gallery's embeddings were imported.
             WeightsError: if the encoder's weights are missing.
         """
         opened = Gallery.open(gallery)
+        if as_of is not None:
+            opened = opened.as_of(as_of)
         encoder = opened.open_encoder(device=device) if encode else None
         return cls(opened, encoder, backend=backend, on_warning=on_warning, device=device)
 
@@ -118,7 +123,7 @@ class SearchEngine:
         return self._encoder
 
     def query(self, image: str | Path, *, k: int = QueryConfig.k, where: str | Accept | None = None) -> QueryAnswer:
-        """Say which identity an image shows.
+        """Say which identity an image shows; one that people said it does not show is no answer.
 
         Args:
             image: path of the picture.
@@ -133,7 +138,8 @@ class SearchEngine:
             UnreadableImageError: if the picture cannot be read.
         """
         embedding = self.encoder.encode([image])
-        return self.answer(embedding, label=str(image), k=k, allowed=self.enrolled.allowed(where))
+        allowed = self.enrolled.not_rejected([image], self.enrolled.allowed(where))
+        return self.answer(embedding, label=str(image), k=k, allowed=allowed)
 
     def query_many(
         self, images: Iterable[str | Path], *, k: int = QueryConfig.k, where: str | Accept | None = None
@@ -153,7 +159,9 @@ class SearchEngine:
             except UnreadableImageError as error:
                 yield Failure(str(image), error.reason)
             else:
-                yield self.answer(embedding, label=str(image), k=k, allowed=allowed)
+                yield self.answer(
+                    embedding, label=str(image), k=k, allowed=self.enrolled.not_rejected([image], allowed)
+                )
 
     def query_embeddings(
         self, source: str | Path, *, k: int = QueryConfig.k, where: str | Accept | None = None
@@ -241,9 +249,8 @@ class SearchEngine:
             UnreadableImageError: if one of the pictures cannot be read.
         """
         embeddings = self.encoder.encode(images)
-        return self.answer_set(
-            embeddings, label=" + ".join(map(str, images)), k=k, allowed=self.enrolled.allowed(where)
-        )
+        allowed = self.enrolled.not_rejected(images, self.enrolled.allowed(where))
+        return self.answer_set(embeddings, label=" + ".join(map(str, images)), k=k, allowed=allowed)
 
     def answer_set(
         self, embeddings: Embeddings, *, label: str, k: int = QueryConfig.k, allowed: Rows | None = None

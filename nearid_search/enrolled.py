@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.errors import FilterError
+from nearid_search.images import read_file
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.index_rows import GalleryRows, whole_array
-from nearid_search.indexer.location import display_path
+from nearid_search.indexer.pipeline import content_key
 from nearid_search.indexer.row_keys import find_keys
 from nearid_search.ranking import RankedIdentity
 from nearid_search.records import IdentityMatch, MatchedImage, QueryAnswer
@@ -47,9 +49,8 @@ class EnrolledImages:
         self._rows = rows
         self._paths = whole_array(rows.labels.column("path"))
         self._store = gallery.store
-        self._home = gallery.home
-        # What an imported path counts from is known to its owner alone.
-        self._imported = gallery.manifest.encoder.backbone is None
+        self._gallery = gallery
+        self._not_shown = gallery.corrections_that_hold().not_shown
 
     def identity_at(self, row: int) -> str:
         """Return the identity of a row."""
@@ -57,8 +58,7 @@ class EnrolledImages:
 
     def path_at(self, row: int) -> str | None:
         """Return the path of a row's picture as one would type it; None if it was imported without one."""
-        path: str | None = self._paths[row].as_py()
-        return path if path is None or self._imported else display_path(path, home=self._home)
+        return self._gallery.shown_path(self._paths[row].as_py())
 
     def allowed(self, where: str | Accept | None) -> Rows | None:
         """Return the rows that a filter accepts, sorted; None if there is no filter.
@@ -82,6 +82,29 @@ class EnrolledImages:
                 f"got {mask.shape} {mask.dtype}"
             )
         return np.flatnonzero(mask)
+
+    def not_rejected(self, images: Iterable[str | Path], allowed: Rows | None) -> Rows | None:
+        """Leave out the rows of identities that one of some pictures was said not to show.
+
+        Args:
+            images: the pictures; their bytes count, not their names.
+            allowed: (A,) sorted rows; None means all.
+
+        Returns:
+            The rows left, sorted; ``allowed`` itself if nothing was said of any of the pictures.
+
+        Raises:
+            UnreadableImageError: if one of the pictures cannot be read.
+        """
+        if not self._not_shown:
+            return allowed
+        names = {name for image in images for name in self._not_shown.get(content_key(read_file(Path(image))), ())}
+        if not names:
+            return allowed
+        codes = [code for code, name in enumerate(self.identities.names.to_pylist()) if name in names]
+        rows = np.arange(len(self.codes), dtype=np.int64) if allowed is None else allowed
+        kept: Rows = rows[~np.isin(self.codes[rows], codes)]
+        return kept
 
     def views_among(self, allowed: Rows | None) -> NDArray[np.int64]:
         """Return how many of some rows each identity has, (I,) int64; None means all rows."""

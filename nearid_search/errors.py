@@ -5,6 +5,7 @@
     ├─ CalibrationError(ValueError)        too few views or identities to say how likely an answer is right
     ├─ CatalogueError(ValueError)          the folder or identities file to index cannot be used
     ├─ ConfigError(ValueError)             unknown key or value out of range
+    ├─ CorrectionError(ValueError)         a correction of what is not there, or that contradicts another
     ├─ DatasetError(ValueError)            the training set cannot be read, or must not be trained on
     ├─ DeviceUnavailableError(RuntimeError)
     ├─ EmbeddingsError(ValueError)         a file of embeddings cannot be read, or a row of it cannot be used
@@ -47,6 +48,10 @@ class CatalogueError(NearIDError, ValueError):
 
 class ConfigError(NearIDError, ValueError):
     """A setting is unknown or out of range."""
+
+
+class CorrectionError(NearIDError, ValueError):
+    """A correction names what is not there, changes nothing, or contradicts an earlier one that holds."""
 
 
 class DatasetError(NearIDError, ValueError):

@@ -45,7 +45,17 @@ def add_images(
 ) -> None:
     """Add images numbered from ``start``."""
     rows = [
-        ImageRow(f"{n:064}" if in_order else key_of(n), f"{n}.png", f"thing {int(code)}", vector, 1, 1, b"", {})
+        ImageRow(
+            f"{n:064}" if in_order else key_of(n),
+            f"{n}.png",
+            f"thing {int(code)}",
+            vector,
+            1,
+            1,
+            b"",
+            {},
+            f"thing {int(code)}",
+        )
         for n, (vector, code) in enumerate(zip(vectors, codes, strict=True), start)
     ]
     gallery.store.add_images(rows, encoder=gallery.manifest.encoder.fingerprint)

@@ -76,7 +76,6 @@ HEAVY = {
 # Parts of building a gallery: above the gallery although they sit beside it.
 BUILD_PARTS = (
     "indexer.enrolment",
-    "indexer.pipeline",
     "indexer.plan",
     "indexer.reconcile",
     "indexer.run",

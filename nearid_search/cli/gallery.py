@@ -1,4 +1,4 @@
-"""``nearid-search gallery``: look at a gallery, tune its search index, and bring embeddings in and out."""
+"""``nearid-search gallery``: look at a gallery, tune its search index, bring embeddings in and out; and corrections."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from nearid_search.cli import corrections
 from nearid_search.cli.options import (
     BackendOption,
     GalleryOption,
@@ -18,7 +19,7 @@ from nearid_search.cli.options import (
 from nearid_search.config import AnnConfig, TuneConfig
 
 app = typer.Typer(
-    help="Look at a gallery, tune its search index, bring embeddings in and out.",
+    help="Look at a gallery, correct it, tune its search index, bring embeddings in and out.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -42,15 +43,20 @@ def info(
 
 
 @app.command("list")
-def list_identities(gallery: GalleryOption = None, json: JsonOption = False) -> None:
+def list_identities(
+    gallery: GalleryOption = None,
+    views: Annotated[bool, typer.Option("--views", help="Also list the pictures of each.")] = False,
+    json: JsonOption = False,
+) -> None:
     """List the identities and how many images each has.
 
-    Example: nearid-search gallery list
+    Example: nearid-search gallery list --views
     """
-    from nearid_search.cli import render
+    from nearid_search.cli.identity_table import print_identities
     from nearid_search.indexer.gallery import Gallery
 
-    render.print_identities(Gallery.open(gallery).identities(), json=json)
+    opened = Gallery.open(gallery)
+    print_identities(opened.identities(), opened.views() if views else None, json=json)
 
 
 @app.command()
@@ -150,3 +156,6 @@ def tune(
 
     config = TuneConfig(queries=queries, seed=seed, max_loss=max_loss)
     print_tuning(tune_gallery(Gallery.open(gallery), config), json=json)
+
+
+corrections.register(app)

@@ -32,6 +32,9 @@ def query(
     ] = False,
     k: Annotated[int, typer.Option("-k", help="Identities to list.", min=1)] = QueryConfig.k,
     where: Annotated[str | None, typer.Option(help="SQL condition on metadata, e.g. \"bin = 'A3'\".")] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="Ask the gallery as it was at a version, tag or ISO 8601 time.")
+    ] = None,
     gallery: GalleryOption = None,
     device: DeviceOption = EncoderConfig.device,
     backend: Annotated[str, typer.Option(help=f"One of {', '.join(BACKENDS)}.")] = QueryConfig.backend,
@@ -58,13 +61,15 @@ def query(
     require_new_file(html, force=force)
     if embeddings is None:
         paths = list_query_images(images or [])
-        engine = SearchEngine.open(gallery, device=device, backend=backend, on_warning=render.note)
+        engine = SearchEngine.open(gallery, device=device, backend=backend, as_of=as_of, on_warning=render.note)
         if same:
             answers: Iterator[QueryAnswer | Failure] = iter([engine.query_set(paths, k=k, where=where)])
         else:
             answers = engine.query_many(paths, k=k, where=where)
     else:
-        engine = SearchEngine.open(gallery, device=device, backend=backend, encode=False, on_warning=render.note)
+        engine = SearchEngine.open(
+            gallery, device=device, backend=backend, encode=False, as_of=as_of, on_warning=render.note
+        )
         answers = engine.query_embeddings(embeddings, k=k, where=where)
     codes: list[int] = []
     failures = _print_answers(answers, engine.gallery, html, codes, pictures=embeddings is None and not same, json=json)

@@ -248,19 +248,6 @@ def _lines_of(facts: dict[str, Any]) -> Iterator[str]:
             yield f"{name} {_in_words(value)}"
 
 
-def print_identities(identities: dict[str, int], *, json: bool) -> None:
-    """Print identities and their number of images."""
-    if json:
-        print_json([{"identity": name, "images": count} for name, count in identities.items()])
-        return
-    table = Table(show_edge=False, header_style="dim")
-    table.add_column("identity", overflow="fold")
-    table.add_column("images", justify="right")
-    for name, count in identities.items():
-        table.add_row(Text(name), str(count))
-    print_whole(table)
-
-
 def print_whole(table: Table, *, stderr: bool = False) -> None:
     """Print a table as wide as its content: a path that is broken into lines cannot be copied."""
     console = Console(stderr=stderr)

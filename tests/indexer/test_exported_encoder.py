@@ -15,7 +15,8 @@ from nearid_search.errors import ConfigError, GalleryMismatchError, WeightsError
 from nearid_search.head_file import HeadManifest, load_head, save_head
 from nearid_search.head_spec import HeadSpec
 from nearid_search.indexer.build import index_catalogue
-from nearid_search.indexer.gallery import Gallery, find_encoder_config
+from nearid_search.indexer.encoder_choice import find_encoder_config
+from nearid_search.indexer.gallery import Gallery
 from nearid_search.onnx_encoder import OnnxEncoder
 from nearid_search.onnx_export import export_onnx
 

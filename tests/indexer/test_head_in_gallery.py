@@ -17,7 +17,8 @@ from nearid_search.head_numpy import embed
 from nearid_search.head_spec import HeadSpec
 from nearid_search.images import read_image
 from nearid_search.indexer.build import index_catalogue
-from nearid_search.indexer.gallery import Gallery, find_encoder_config
+from nearid_search.indexer.encoder_choice import find_encoder_config
+from nearid_search.indexer.gallery import Gallery
 
 SPEC = HeadSpec(token_dims=(1152,), width=32, num_heads=4, num_probes=2, mlp_dim=48, out_dim=16)
 FOUR = {"chair/1.png": 1, "chair/2.png": 2, "lamp/1.png": 3, "table/1.png": 4}

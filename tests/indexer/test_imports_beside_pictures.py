@@ -15,7 +15,8 @@ from nearid_search.errors import GalleryMismatchError, NoEncoderError
 from nearid_search.indexer.build import index_catalogue
 from nearid_search.indexer.embedding_export import export_embeddings
 from nearid_search.indexer.embedding_import import import_embeddings
-from nearid_search.indexer.gallery import Gallery, find_encoder_config
+from nearid_search.indexer.encoder_choice import find_encoder_config
+from nearid_search.indexer.gallery import Gallery
 from nearid_search.strip import write_strip
 
 

@@ -1,0 +1,104 @@
+"""Rows of a table of images: put in, changed, moved and deleted; the caller holds the gallery's writer lock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nearid_search.indexer.rows import ImageRow
+from nearid_search.indexer.schema import CATALOGUE_IDENTITY, typed_column
+from nearid_search.indexer.sql import any_of, chunks
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_KEYS_AT_ONCE = 2_000
+_FROM_ROW = ("key", "path", "identity", CATALOGUE_IDENTITY, "width", "height", "thumbnail")
+
+
+def add_rows(table: Any, rows: Sequence[ImageRow], *, encoder: str) -> None:  # noqa: ANN401  (LanceDB's class)
+    """Append images whose keys are not in the table.
+
+    Args:
+        table: a LanceDB table with the columns of ``images_schema`` and any metadata.
+        rows: the images; at least one.
+        encoder: fingerprint of the encoder that made the embeddings.
+
+    Raises:
+        CatalogueError: if a metadata value does not fit its column.
+    """
+    import pyarrow as pa
+
+    values: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in _FROM_ROW}
+    values["encoder"] = [encoder] * len(rows)
+    values["indexed_at"] = [datetime.now(UTC)] * len(rows)
+    flat = np.concatenate([row.embedding for row in rows]).astype(np.float32, copy=False)
+    schema = table.schema
+    arrays = [
+        pa.FixedSizeListArray.from_arrays(pa.array(flat), field.type.list_size)
+        if field.name == "embedding"
+        else typed_column(values.get(field.name) or [row.metadata.get(field.name) for row in rows], field)
+        for field in schema
+    ]
+    table.add(pa.record_batch(arrays, schema=schema))
+
+
+def change_rows(table: Any, rows: Sequence[dict[str, Any]]) -> None:  # noqa: ANN401  (LanceDB's class)
+    """Change some columns of images that are there, in one version of the table.
+
+    Args:
+        table: a LanceDB table with the columns of ``images_schema`` and any metadata.
+        rows: dictionaries with ``key`` and the columns to change, the same columns in each.
+
+    Raises:
+        CatalogueError: if a metadata value does not fit its column.
+    """
+    import pyarrow as pa
+
+    if not rows:
+        return
+    fields = [table.schema.field(name) for name in rows[0]]
+    changed = pa.table(
+        [typed_column([row[field.name] for row in rows], field) for field in fields], schema=pa.schema(fields)
+    )
+    table.merge_insert("key").when_matched_update_all().execute(changed)
+
+
+def delete_rows(table: Any, keys: Sequence[str]) -> None:  # noqa: ANN401  (LanceDB's class)
+    """Delete images by key; those that are not there do not matter."""
+    for chunk in chunks(keys, _KEYS_AT_ONCE):
+        table.delete(any_of("key", chunk))
+
+
+def move_rows(source: Any, target: Any, keys: Sequence[str]) -> None:  # noqa: ANN401  (LanceDB's class)
+    """Move images from one table to another; what a crash left in both is found in the target alone afterwards.
+
+    Args:
+        source: a LanceDB table that holds the images.
+        target: one of the same columns, perhaps fewer metadata.
+        keys: which.
+    """
+    missing = [field for field in source.schema if field.name not in target.schema.names]
+    if missing:
+        target.add_columns(missing)
+    for chunk in chunks(keys, _KEYS_AT_ONCE):
+        condition = any_of("key", chunk)
+        there = set(target.search().where(condition).select(["key"]).to_arrow().column("key").to_pylist())
+        wanted = [key for key in chunk if key not in there]
+        if wanted:
+            target.add(_as(source.search().where(any_of("key", wanted)).to_arrow(), target.schema))
+        source.delete(condition)
+
+
+def _as(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return rows with the columns of a schema, those they lack null."""
+    import pyarrow as pa
+
+    columns = [
+        rows.column(field.name) if field.name in rows.column_names else pa.nulls(rows.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
