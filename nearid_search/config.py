@@ -149,3 +149,30 @@ class CalibrateConfig:
             raise ConfigError(f"fpir must be between 0 and 1, such as 0.01 for 1 %, got {self.fpir}")
         if self.queries < 1:
             raise ConfigError(f"queries must be at least 1, got {self.queries}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuggestConfig:
+    """How suggestions for corrections are looked for.
+
+    Attributes:
+        count: suggestions at most.
+        views: stored views looked at; of a larger gallery whole identities are drawn.
+        margin: how much farther apart than two views of one identity two identities may be and still be offered.
+        seed: of the draw.
+
+    Raises:
+        ConfigError: if a number is out of range.
+    """
+
+    count: int = 20
+    views: int = 5_000
+    margin: float = 0.02
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("count", "views"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not 0 <= self.margin <= 2:
+            raise ConfigError(f"margin must be from 0 to 2, got {self.margin}")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
-from nearid_search.errors import ConfigError
 from nearid_search.images import encode_thumbnail, read_image
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.picture_page import data_uri, write_page
 from nearid_search.records import QueryAnswer
 
 _THUMBNAIL_SIDE = 256
@@ -31,28 +29,18 @@ def write_strip(path: Path, answers: Sequence[QueryAnswer], gallery: Gallery, *,
         ConfigError: if the file cannot be written.
         UnreadableImageError: if a query's picture has vanished since.
     """
-    import jinja2
-
     keys = {image.key for answer in answers for match in answer.matches for image in match.images}
-    thumbnails = {key: _data_uri(jpeg) for key, jpeg in gallery.store.thumbnails(keys).items()}
-    queries = [_data_uri(_query_thumbnail(Path(answer.query))) if pictures else None for answer in answers]
-    template = (files("nearid_search") / "strip.html").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-    page = environment.from_string(template).render(
+    thumbnails = {key: data_uri(jpeg) for key, jpeg in gallery.store.thumbnails(keys).items()}
+    queries = [data_uri(_query_thumbnail(Path(answer.query))) if pictures else None for answer in answers]
+    write_page(
+        path,
+        "strip.html",
         shown=list(zip(answers, queries, strict=True)),
         thumbnails=thumbnails,
         encoder=gallery.manifest.encoder.fingerprint,
         gallery=str(gallery.folder),
     )
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}: give a file in a folder that exists") from error
 
 
 def _query_thumbnail(path: Path) -> bytes:
     return encode_thumbnail(read_image(path, min_side=2 * _THUMBNAIL_SIDE).pixels, side=_THUMBNAIL_SIDE)
-
-
-def _data_uri(jpeg: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")

@@ -13,11 +13,16 @@ from nearid_search.indexer.store import GalleryStore
 from nearid_search.similarity import unit_rows
 
 DIM = 8
+Vectors = NDArray[np.float32]
 
 
-def made_gallery(
-    folder: Path, identities: dict[str, int], *, views: dict[str, NDArray[np.float32]] | None = None
-) -> Gallery:
+def things(seed: int, count: int, *, noise: float = 0.1) -> Vectors:
+    """Views of one thing: a direction and a little noise."""
+    rng = np.random.default_rng(seed)
+    return unit_rows(rng.normal(size=DIM) + noise * rng.normal(size=(count, DIM)))
+
+
+def made_gallery(folder: Path, identities: dict[str, int], *, views: dict[str, Vectors] | None = None) -> Gallery:
     """Write a gallery of ``catalog/<identity>/<n>.png``; the name "" stands for pictures that no folder names."""
     record = EncoderRecord(fingerprint=FINGERPRINT, backbone="generated", dtype="float32", dim=DIM)
     folder.mkdir(parents=True, exist_ok=True)

@@ -19,8 +19,8 @@ LAYERS = (
     ("__main__",),
     ("cli", "server"),
     ("trainer", "eval"),
-    ("engine", "enrolled", "strip", "indexer.build", "indexer.tune"),
-    ("ranking", "verdict", "rerank"),
+    ("engine", "enrolled", "strip", "suggestion_sheet", "indexer.build", "indexer.suggestions", "indexer.tune"),
+    ("ranking", "verdict", "rerank", "indexer.view_neighbours"),
     ("indexer",),
     ("encoder", "image_encoder", "onnx_encoder", "onnx_export", "onnx_patch_colour"),
     (
@@ -52,6 +52,7 @@ LAYERS = (
         "durable_file",
         "errors",
         "map_ahead",
+        "picture_page",
         "sealed_json",
         "eval.metrics",
         "",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nearid_search.cli.options import GalleryOption, JsonOption
+from nearid_search.cli.suggest import suggest
 
 if TYPE_CHECKING:
     from nearid_search.indexer.corrections import GalleryCorrections
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
         history,
         undo,
         restore,
+        suggest,
     )
     for command in commands:
         app.command()(command)

@@ -1,0 +1,98 @@
+"""``nearid-search gallery suggest``: what to correct, most useful first."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from nearid_search.cli.options import GalleryOption, JsonOption, require_new_file
+from nearid_search.cli.progress import Bars
+from nearid_search.cli.render import note, print_json, print_whole
+from nearid_search.config import SuggestConfig
+
+if TYPE_CHECKING:
+    from nearid_search.indexer.suggestion_records import Suggestion, Suggestions
+
+
+def suggest(
+    count: Annotated[int, typer.Option("-n", "--count", help="Suggestions at most.", min=1)] = SuggestConfig.count,
+    views: Annotated[
+        int, typer.Option(help="Stored views looked at; whole identities are drawn from a larger gallery.", min=1)
+    ] = SuggestConfig.views,
+    margin: Annotated[
+        float, typer.Option(help="How much farther apart than views of one identity duplicates may be.", min=0, max=2)
+    ] = SuggestConfig.margin,
+    seed: Annotated[int, typer.Option(help="Of the draw.")] = SuggestConfig.seed,
+    gallery: GalleryOption = None,
+    html: Annotated[Path | None, typer.Option(help="Write the pictures side by side into one HTML file.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the HTML file.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """List identities that may be one and pictures that may show another thing, each with the command that acts on it.
+
+    Example: nearid-search gallery suggest -n 10
+    """
+    from nearid_search.indexer.gallery import Gallery
+    from nearid_search.indexer.suggestions import suggest_corrections
+
+    require_new_file(html, force=force)
+    opened = Gallery.open(gallery)
+    config = SuggestConfig(count=count, views=views, margin=margin, seed=seed)
+    with _Progress(quiet=json) as progress:
+        suggestions = suggest_corrections(opened, config, on_views=progress.advance, on_warning=note)
+    commands = [_commands(suggestion, gallery) for suggestion in suggestions.found]
+    if html is not None:
+        from nearid_search.suggestion_sheet import write_sheet
+
+        write_sheet(html, list(zip(suggestions.found, commands, strict=True)), opened)
+        note(f"pictures: {html}")
+    _print(suggestions, commands, json=json)
+
+
+class _Progress(Bars):
+    """A bar over the views looked at, on stderr."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        super().__init__(TextColumn("looking at views"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._quiet = quiet
+        self._task = self._bar.add_task("views", total=None)
+
+    def advance(self, done: int, total: int) -> None:
+        """Move the bar."""
+        if not self._quiet:
+            self._bar.start()
+            self._bar.update(self._task, completed=done, total=total)
+
+
+def _commands(suggestion: Suggestion, gallery: Path | None) -> tuple[str, str]:
+    """Return what one would type to act on a suggestion, and to have it never again."""
+    where = [] if gallery is None else ["--gallery", str(gallery)]
+    acts, keeps = ((*words, *where) for words in (suggestion.command, suggestion.keep))
+    return shlex.join(["nearid-search", "gallery", *acts]), shlex.join(["nearid-search", "gallery", *keeps])
+
+
+def _print(suggestions: Suggestions, commands: list[tuple[str, str]], *, json: bool) -> None:
+    if json:
+        for suggestion, (command, keep) in zip(suggestions.found, commands, strict=True):
+            print_json(suggestion.as_dict() | {"command": command, "keep": keep})
+        return
+    looked = f"{suggestions.views:,} of {suggestions.images:,} pictures looked at"
+    if not suggestions.found:
+        Console(soft_wrap=True).print(Text(f"nothing to suggest; {looked}"))
+        return
+    for number, (suggestion, (command, keep)) in enumerate(zip(suggestions.found, commands, strict=True), start=1):
+        Console(soft_wrap=True).print(Text(f"{number}. {suggestion.describe()}", style="bold"))
+        table = Table(show_edge=False, show_header=False)
+        for picture in suggestion.pictures:
+            table.add_row(Text(picture.identity), Text(picture.path or picture.key))
+        table.add_row("to act", Text(command, style="green"))
+        table.add_row("if it is right", Text(keep, style="dim"))
+        print_whole(table)
+    note(looked)
