@@ -272,3 +272,28 @@ class ExportReport:
     def as_dict(self) -> dict[str, Any]:
         """Return the report with the stable keys of ``gallery export --json``."""
         return {**asdict(self), "seconds": round(self.seconds, 3)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableExportReport:
+    """What exporting images, identities or corrections did.
+
+    Attributes:
+        gallery: folder of the gallery.
+        file: the file written.
+        what: "images", "identities" or "corrections".
+        format: "csv", "jsonl" or "parquet".
+        exported: rows written.
+        seconds: wall-clock time.
+    """
+
+    gallery: str
+    file: str
+    what: str
+    format: str
+    exported: int
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report with the stable keys of ``gallery export --what ... --json``."""
+        return {**asdict(self), "seconds": round(self.seconds, 3)}

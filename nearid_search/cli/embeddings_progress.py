@@ -10,7 +10,7 @@ from nearid_search.cli.progress import Bars
 from nearid_search.cli.render import note, print_json
 from nearid_search.indexer.import_plan import ImportPlan, ImportProgress
 from nearid_search.indexer.index_policy import Choice
-from nearid_search.records import ExportReport, ImportReport
+from nearid_search.records import ExportReport, ImportReport, TableExportReport
 
 
 class EmbeddingsProgress(Bars):
@@ -75,3 +75,11 @@ def print_export_report(report: ExportReport, *, json: bool) -> None:
         return
     line = f"{report.exported} embeddings, {report.dim} wide, in {report.file} ({report.seconds:.1f} s)"
     Console(soft_wrap=True).print(Text(line))
+
+
+def print_table_report(report: TableExportReport, *, json: bool) -> None:
+    """Print the end of an export of images, identities or corrections."""
+    if json:
+        print_json(report.as_dict())
+        return
+    Console(soft_wrap=True).print(Text(f"{report.exported} {report.what} in {report.file} ({report.seconds:.1f} s)"))

@@ -17,6 +17,7 @@ from nearid_search.cli.options import (
     require_new_file,
 )
 from nearid_search.config import AnnConfig, TuneConfig
+from nearid_search.errors import ConfigError
 
 app = typer.Typer(
     help="Look at a gallery, correct it, tune its search index, bring embeddings in and out.",
@@ -116,24 +117,38 @@ def import_embeddings(
 
 
 @app.command("export")
-def export_embeddings(
-    out: Annotated[Path, typer.Argument(help="The Parquet file to write.")],
+def export(
+    out: Annotated[Path, typer.Argument(help="The file to write.")],
+    what: Annotated[str, typer.Option(help="embeddings, images, identities or corrections.")] = "embeddings",
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="csv, jsonl or parquet; embeddings: parquet. Default: by the file's suffix."),
+    ] = None,
     gallery: GalleryOption = None,
     where: Annotated[str | None, typer.Option(help="SQL condition on metadata, e.g. \"bin = 'A3'\".")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Write identity, path, embedding, key and metadata of every image into a Parquet file.
+    """Write embeddings with identity, path, key and metadata, or a table of images, identities or corrections.
 
     Example: nearid-search gallery export exported.parquet
     """
-    from nearid_search.cli.embeddings_progress import EmbeddingsProgress, print_export_report
-    from nearid_search.indexer import embedding_export
+    from nearid_search.cli.embeddings_progress import EmbeddingsProgress, print_export_report, print_table_report
+    from nearid_search.indexer.embedding_export import export_embeddings
+    from nearid_search.indexer.table_export import export_table
 
     require_new_file(out, force=force)
     with EmbeddingsProgress(quiet=json) as progress:
-        report = embedding_export.export_embeddings(out, gallery=gallery, where=where, on_progress=progress.exported)
-    print_export_report(report, json=json)
+        if what != "embeddings":
+            table = export_table(out, what, form=form, gallery=gallery, where=where, on_progress=progress.exported)
+        elif form not in (None, "parquet"):
+            raise ConfigError(f"embeddings are written as parquet, not as {form}: leave out --format")
+        else:
+            report = export_embeddings(out, gallery=gallery, where=where, on_progress=progress.exported)
+    if what != "embeddings":
+        print_table_report(table, json=json)
+    else:
+        print_export_report(report, json=json)
 
 
 @app.command()
