@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,6 +43,7 @@ def print_calibration(report: CalibrationReport, *, json: bool) -> None:
         note(
             f"{found.strangers:,} strangers cannot show a rate of {found.fpir:g}: it takes {3 / found.fpir:,.0f}; "
             "the threshold is where they put it, and no rate is claimed"
+            f" (they can show --fpir {math.ceil(3000 / found.strangers) / 1000:g})"
         )
     if json:
         print_json(report.as_dict())

@@ -59,6 +59,8 @@ def test_people_read_verdicts_and_errors(capsys: pytest.CaptureFixture[str]) -> 
     assert "n 300 of 60 identities" in captured.out
     assert run(["calibrate", "--fpir", "0.001"]) == 0
     assert "300 strangers cannot show a rate of 0.001: it takes 3,000" in " ".join(capsys.readouterr().err.split())
+    assert run(["calibrate", "--fpir", "0.001"]) == 0
+    assert "(they can show --fpir 0.01)" in " ".join(capsys.readouterr().err.split())
     assert run(["gallery", "info"]) == 0
     assert "fpir_claimed False" in capsys.readouterr().out
     assert run(["query", "--embeddings", "things.parquet"]) == 0
