@@ -1,5 +1,7 @@
 """The NumPy head gives what the textbook's and the torch head give, and each image the same bits whatever its batch."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from textbook_head import embed_by_the_book
 
 from nearid_search.errors import ShapeError
 from nearid_search.head import MapHead
-from nearid_search.head_numpy import embed, pool
+from nearid_search.head_numpy import attention, embed, pool, pool_parts
 from nearid_search.head_spec import HeadSpec
 
 
@@ -93,3 +95,46 @@ def test_tokens_of_another_shape_are_refused() -> None:
     for refused in ([left], [right, left], [left, right[:3]], [left[0], right[0]], [left[:, :0], right]):
         with pytest.raises(ShapeError, match=r"tokens must be 2 scales \(B, N, 16\), \(B, N, 9\)"):
             embed(spec, random_arrays(spec), refused)
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_attention_is_the_torch_heads(spec: HeadSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrays, tokens = random_arrays(spec), random_tokens(spec)
+    seen: list[torch.Tensor] = []
+    split = torch.split
+
+    def overheard(weights: torch.Tensor, *sizes: Any, **options: Any) -> Any:
+        seen.append(weights)
+        return split(weights, *sizes, **options)
+
+    monkeypatch.setattr(torch, "split", overheard)
+    with torch.inference_mode():
+        MapHead.from_arrays(spec, arrays)([torch.from_numpy(scale) for scale in tokens])
+    found = attention(spec, arrays, tokens)
+    assert [share.shape for share in found] == [scale.shape[:2] for scale in tokens]
+    np.testing.assert_allclose(np.concatenate(found, axis=1), seen[0].mean(dim=1).numpy(), atol=1e-5)
+    np.testing.assert_allclose(np.concatenate(found, axis=1).sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_a_part_pools_like_a_picture_that_has_no_other_tokens(spec: HeadSpec) -> None:
+    arrays, tokens = random_arrays(spec), random_tokens(spec, batch=1)
+    rng = np.random.default_rng(3)
+    kept = [rng.random((70, scale.shape[1])) < 0.6 for scale in tokens]
+    for part in kept:
+        part[0] = True  # nothing is left out
+        part[:, 0] = True  # a scale without a token is no picture
+    scales = [scale[0] for scale in tokens]
+    found = pool_parts(spec, arrays, scales, kept)
+    for row in (0, 1, 69):
+        left = [scale[part[row]][None] for scale, part in zip(scales, kept, strict=True)]
+        np.testing.assert_allclose(found[row], pool(spec, arrays, left)[0], rtol=1e-4, atol=1e-4)
+
+
+def test_a_part_without_a_token_is_refused() -> None:
+    spec = SPECS["like-siglip"]
+    (tokens,) = random_tokens(spec, batch=1)
+    with pytest.raises(ShapeError, match="kept must name tokens of every scale, and some in each row"):
+        pool_parts(spec, random_arrays(spec), [tokens[0]], [np.zeros((1, 7), np.bool_)])
+    with pytest.raises(ShapeError, match="kept must name tokens of every scale"):
+        pool_parts(spec, random_arrays(spec), [tokens[0]], [np.ones((1, 5), np.bool_)])

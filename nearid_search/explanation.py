@@ -1,0 +1,70 @@
+"""What is said about an answer: who else it could be, whose views agree, and what in the picture speaks for it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Heat = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class BackgroundShare:
+    """How much of a score is background: the query is encoded twice more, with a part of its pixels painted over.
+
+    Attributes:
+        source: what says which regions show the thing: "mask" (the user's), "saliency", or "attention" (the regions
+            that together have half of the head's attention).
+        area: share of the picture that the thing covers, in [0, 1].
+        attention: share of the head's attention on the background, in [0, 1]; None if the encoder shows no head.
+        foreground_score: score of the query with everything but the thing painted over.
+        background_score: score of the query with the thing painted over; its outline can still be seen.
+    """
+
+    source: str
+    area: float
+    attention: float | None
+    foreground_score: float
+    background_score: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why an answer is what it is. Scores are cosines in [-1, 1].
+
+    Attributes:
+        identity: the leading identity, whatever the verdict.
+        path: its best view, as one would type it; None for an imported embedding without a path.
+        score: of that view.
+        other: the nearest other identity; None if there is none.
+        other_path: its best view.
+        other_score: of that view; None if there is none.
+        views: views the leading identity has among those searched.
+        views_above: how many of them score above every view of every other identity.
+        heat: (G, G) what ``score`` falls by without each region, row by row from the top left; None if nobody can say.
+        background: how much of ``score`` is background; None if nobody can say.
+        remarks: why something is None, each in a few words.
+    """
+
+    identity: str
+    path: str | None
+    score: float
+    other: str | None
+    other_path: str | None
+    other_score: float | None
+    views: int
+    views_above: int
+    heat: Heat | None = None
+    background: BackgroundShare | None = None
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def margin(self) -> float | None:
+        """Score of the leading identity minus that of the nearest other one; None if there is none."""
+        return None if self.other_score is None else self.score - self.other_score
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON-ready values under stable keys."""
+        values = {**asdict(self), "margin": self.margin, "remarks": list(self.remarks)}
+        values["heat"] = None if self.heat is None else [list(row) for row in self.heat]
+        return values
