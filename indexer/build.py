@@ -165,8 +165,10 @@ class _Job:
             if config is not None and config.dtype == "auto" and config.backbone == backbone:
                 config = replace(config, dtype=dtype)
             kept = None if gallery.head_folder is None else str(gallery.head_folder)
-            made_by = (backbone, dtype, kept)
-            if config is None or (config.backbone, config.dtype, config.head) == made_by:
+            made_by = EncoderConfig(
+                backbone=backbone, dtype=dtype, head=kept, foreground=record.foreground, masks=record.masks
+            )
+            if config is None or replace(config, device=made_by.device) == made_by:
                 device = (config or EncoderConfig()).device
                 return gallery.open_encoder(device=device) if needed else None
             encoder = open_encoder(config)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from nearid_search.config import EncoderConfig
 from nearid_search.errors import GalleryCorruptError
+from nearid_search.foreground import AUTO, MASK, NETWORKS
 from nearid_search.head_file import read_head_manifest
 from nearid_search.indexer.location import locate_gallery
 from nearid_search.indexer.manifest import EncoderRecord, read_manifest, require_encoder
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from nearid_search.image_encoder import ImageEncoder
 
 
+class _Painted(TypedDict):
+    foreground: str
+    masks: str | None
+
+
 def find_encoder_config(
     gallery: str | Path | None,
     *,
@@ -23,6 +29,8 @@ def find_encoder_config(
     dtype: str | None,
     device: str,
     head: str | Path | None = None,
+    foreground: str | None = None,
+    masks: Path | None = None,
     fresh: bool = False,
 ) -> EncoderConfig:
     """Fill in what the caller left open: from the head if one is given, else from the gallery, else the defaults.
@@ -33,6 +41,8 @@ def find_encoder_config(
         dtype: "auto", "float32", "bfloat16", "float16" or None; None and, unless made anew, "auto" are the gallery's.
         device: "auto", "cpu", "cuda" or "cuda:N".
         head: folder of a head, "auto" for the one that ships for the backbone, "none" for the frozen readout, or None.
+        foreground: one of ``foreground.MODES``; None and, unless made anew, "auto" are the gallery's, if it has one.
+        masks: folder of the user's masks; None is the gallery's.
         fresh: whether the gallery is about to be made anew, so that a damaged manifest is no obstacle.
 
     Raises:
@@ -46,19 +56,21 @@ def find_encoder_config(
     chosen = None if head is None else str(head)
     if backbone is None and chosen not in (AUTO_HEAD, NO_HEAD, None):
         backbone = read_head_manifest(Path(str(chosen))).backbone
+    painted = _foreground(record, foreground, masks, fresh=fresh)
     if record is None or known is None or backbone not in (None, known[0]):
         return EncoderConfig(
             backbone=backbone or EncoderConfig.backbone,
             dtype=dtype or EncoderConfig.dtype,
             device=device,
             head=chosen or EncoderConfig.head,
+            **painted,
         )
     if dtype is None or (dtype == "auto" and not fresh):
         dtype = known[1]
     if chosen is None and record.head is not None:
         chosen = str(folder / record.head)
     kept = None if chosen == NO_HEAD else chosen
-    return EncoderConfig(backbone=known[0], dtype=dtype, device=device, head=kept)
+    return EncoderConfig(backbone=known[0], dtype=dtype, device=device, head=kept, **painted)
 
 
 def head_option(encoder: ImageEncoder) -> str:
@@ -68,6 +80,24 @@ def head_option(encoder: ImageEncoder) -> str:
     shipped = find_head(AUTO_HEAD, str(encoder.details.get("name")))
     is_shipped = shipped is not None and read_head_manifest(shipped).fingerprint == encoder.head.fingerprint
     return AUTO_HEAD if is_shipped else "FOLDER"
+
+
+def foreground_option(encoder: ImageEncoder) -> str:
+    """Return the options that open its foreground again; empty for none."""
+    foreground = encoder.foreground
+    if foreground is None:
+        return ""
+    return f" --foreground {foreground.name}" + (f" --masks {foreground.masks}" if foreground.masks else "")
+
+
+def _foreground(record: EncoderRecord | None, wanted: str | None, masks: Path | None, *, fresh: bool) -> _Painted:
+    known = record.foreground if record is not None else EncoderConfig.foreground
+    if wanted is None or (wanted == AUTO and known in NETWORKS and not fresh):
+        wanted = known
+    folder = None if masks is None else str(masks)
+    if folder is None and wanted == MASK and record is not None:
+        folder = record.masks
+    return {"foreground": wanted, "masks": folder}
 
 
 def _known_encoder(folder: Path, *, fresh: bool) -> EncoderRecord | None:

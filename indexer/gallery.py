@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from nearid_search import __version__
 from nearid_search.config import AnnConfig, EncoderConfig
 from nearid_search.errors import GalleryMismatchError
+from nearid_search.foreground import NONE as FOREGROUND_NONE
 from nearid_search.head_file import save_head
 from nearid_search.indexer.calibration_file import describe_calibration
 from nearid_search.indexer.correction_log import CorrectionLog, standing_of
 from nearid_search.indexer.correction_state import Corrections
-from nearid_search.indexer.encoder_choice import head_option
+from nearid_search.indexer.encoder_choice import foreground_option, head_option
 from nearid_search.indexer.index_manifest import INDEX_DIRNAME
 from nearid_search.indexer.index_rows import GalleryRows
 from nearid_search.indexer.location import display_path, locate_gallery, require_gallery
@@ -29,6 +30,7 @@ from nearid_search.indexer.manifest import (
     require_encoder,
     write_manifest,
 )
+from nearid_search.indexer.rerank_record import describe_rerank
 from nearid_search.indexer.restore_point import made_after, versions_at
 from nearid_search.indexer.store import GalleryStore
 from nearid_search.indexer.stored_index import describe_index
@@ -113,6 +115,8 @@ class Gallery:
             dim=encoder.dim,
             details=encoder.details,
             head=head,
+            foreground=FOREGROUND_NONE if encoder.foreground is None else encoder.foreground.name,
+            masks=None if encoder.foreground is None else encoder.foreground.masks,
         )
         return cls._found(folder, record, manifest_name=manifest_name, tables=tables)
 
@@ -195,8 +199,8 @@ class Gallery:
         record = self.manifest.encoder
         return GalleryRows(encoder=record.fingerprint, tables=self.manifest.tables, dim=record.dim, store=self.store)
 
-    def open_encoder(self, *, device: str = "auto") -> ImageEncoder:
-        """Open the encoder that made this gallery.
+    def open_encoder(self, *, device: str = "auto", masks: Path | None = None) -> ImageEncoder:
+        """Open the encoder that made this gallery; ``masks``: where its masks are, if not where they were.
 
         Raises:
             GalleryMismatchError: if its backbone now computes something else.
@@ -207,7 +211,16 @@ class Gallery:
 
         backbone, dtype = require_encoder(self.folder, self.manifest.encoder)
         head = None if self.head_folder is None else str(self.head_folder)
-        encoder = open_encoder(EncoderConfig(backbone=backbone, device=device, dtype=dtype, head=head))
+        record = self.manifest.encoder
+        config = EncoderConfig(
+            backbone=backbone,
+            device=device,
+            dtype=dtype,
+            head=head,
+            foreground=record.foreground,
+            masks=record.masks if masks is None else str(masks),
+        )
+        encoder = open_encoder(config)
         self.check_encoder(encoder)
         return encoder
 
@@ -224,9 +237,10 @@ class Gallery:
             catalogue = next(iter(self.manifest.catalogues), "./catalog")
             raise GalleryMismatchError(
                 f"{self.folder} was made by {made_by}, but this encoder is {encoder.fingerprint}: embeddings of two "
-                f"encoders do not compare. Leave out --backbone, --dtype and --head, or make it anew with: "
+                "encoders do not compare. Leave out --backbone, --dtype, --head, --foreground, or make it anew with: "
                 f"nearid-search index {catalogue} --backbone {encoder.source} "
-                f"--dtype {encoder.dtype} --head {head_option(encoder)} --gallery {self.folder} --rebuild"
+                f"--dtype {encoder.dtype} --head {head_option(encoder)}{foreground_option(encoder)} "
+                f"--gallery {self.folder} --rebuild"
             )
 
     def remember_catalogue(self, stored: str, identities: str | None) -> None:
@@ -279,6 +293,7 @@ class Gallery:
             "backbone": record.backbone,
             "dtype": record.dtype,
             "head": record.head,
+            "foreground": record.foreground,
             "dim": record.dim,
             "metadata": [field.name for field in self.store.metadata_fields],
             "catalogues": sorted(self.manifest.catalogues),
@@ -287,4 +302,5 @@ class Gallery:
             "search": asdict(self.manifest.search),
             "index": describe_index(self.index_dir, self.rows()),
             "calibration": describe_calibration(self.folder, self.rows()),
+            "rerank": describe_rerank(self.folder, self.rows()),
         }

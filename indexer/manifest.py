@@ -33,6 +33,8 @@ class EncoderRecord:
         dim: width of an embedding.
         details: the backbone's full specification, for people.
         head: name of the folder of its head, beside the manifest; None for the frozen readout.
+        foreground: what said which part of a picture is painted over, one of ``foreground.MODES`` but "auto".
+        masks: absolute path of the folder of the user's masks; None if there is none.
     """
 
     fingerprint: str
@@ -41,6 +43,8 @@ class EncoderRecord:
     dim: int
     details: dict[str, Any] = field(default_factory=dict)
     head: str | None = None
+    foreground: str = "none"
+    masks: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,7 +78,13 @@ def _read_one(file: ScannedFile, catalogue: Path, encoder: ImageEncoder, known: 
             return ReadFile(file, key)
         image = decode_image(data, name=file.path, min_side=encoder.min_side)
         return ReadFile(
-            file, key, None, encoder.prepare(image.pixels), image.width, image.height, encode_thumbnail(image.pixels)
+            file,
+            key,
+            None,
+            encoder.prepare(image.pixels, file.path),
+            image.width,
+            image.height,
+            encode_thumbnail(image.pixels),
         )
     except UnreadableImageError as error:
         return ReadFile(file, key, error.reason)

@@ -21,12 +21,16 @@ class EncoderConfig:
             "float32", "bfloat16" or "float16".
         head: folder of a trained head; "auto" for the one that ships for the backbone, if any; None or "none" for the
             backbone's frozen readout.
+        foreground: one of ``foreground.MODES``: "none", or what says which part of a picture is painted over.
+        masks: folder of the user's masks, which the foreground "mask" takes.
     """
 
     backbone: str = "dinov2-small:layers=2-4-6-8,colour"
     device: str = "auto"
     dtype: str = "auto"
     head: str | None = "auto"
+    foreground: str = "none"
+    masks: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,10 +101,14 @@ class QueryConfig:
     Attributes:
         k: identities an answer lists.
         backend: one of ``indexer.backend.BACKENDS``.
+        rerank: one of ``rerank.ladder.RUNGS``, "none", or "auto" for what ``gallery tune --rerank`` has switched on.
+        rerank_ms: milliseconds that re-ranking one query may take, above 0.
     """
 
     k: int = 5
     backend: str = "auto"
+    rerank: str = "auto"
+    rerank_ms: float = 1_000.0
 
 
 @dataclass(frozen=True, kw_only=True)

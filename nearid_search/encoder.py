@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from nearid_search.backbones.base import Backbone
 from nearid_search.config import EncoderConfig
+from nearid_search.errors import ConfigError
+from nearid_search.foreground import NONE as NO_FOREGROUND
+from nearid_search.foreground import Foreground, open_foreground
 from nearid_search.head_file import LoadedHead, load_head, read_head_manifest
 from nearid_search.head_numpy import embed
 from nearid_search.image_encoder import ImageEncoder
@@ -34,9 +37,14 @@ def open_encoder(config: EncoderConfig) -> ImageEncoder:
         MissingExtraError: if an optional package is missing.
         WeightsError: if weights are missing, not the expected ones, or the head was trained on another backbone.
     """
+    foreground = open_foreground(config.foreground, config.masks)
     if config.backbone.startswith(ONNX_FAMILY):
+        if foreground is not None:
+            raise ConfigError(f"an exported encoder takes pictures as they are: give --foreground {NO_FOREGROUND}")
         return open_onnx_encoder(config)
-    return IdentityEncoder.open(config.backbone, device=config.device, dtype=config.dtype, head=config.head)
+    return IdentityEncoder.open(
+        config.backbone, device=config.device, dtype=config.dtype, head=config.head, foreground=foreground
+    )
 
 
 def describe_encoder(config: EncoderConfig) -> str:
@@ -51,10 +59,11 @@ def describe_encoder(config: EncoderConfig) -> str:
 
     if config.backbone.startswith(ONNX_FAMILY):
         return f"{config.backbone} in float32 on cpu"
+    painted = "" if config.foreground == NO_FOREGROUND else f", background painted over (by {config.foreground})"
     device = resolve_device(config.device)
     head = find_head(config.head, canonical_name(config.backbone))
     shown = "" if head is None else " with its shipped head" if config.head == AUTO_HEAD else f" with head {head}"
-    return f"{config.backbone}{shown} in {resolve_dtype(config.backbone, device, config.dtype)} on {device}"
+    return f"{config.backbone}{shown} in {resolve_dtype(config.backbone, device, config.dtype)} on {device}{painted}"
 
 
 class IdentityEncoder(ImageEncoder):
@@ -64,10 +73,18 @@ class IdentityEncoder(ImageEncoder):
         backbone: the frozen network.
         head: trained on this backbone's tokens.
         source: the text that opens the backbone again; its spec's name by default.
+        foreground: says what is painted over before a picture is encoded; None for nothing.
     """
 
-    def __init__(self, backbone: Backbone, *, head: LoadedHead | None = None, source: str | None = None) -> None:
-        super().__init__(source or backbone.spec.name, backbone.spec.preprocessing, head)
+    def __init__(
+        self,
+        backbone: Backbone,
+        *,
+        head: LoadedHead | None = None,
+        source: str | None = None,
+        foreground: Foreground | None = None,
+    ) -> None:
+        super().__init__(source or backbone.spec.name, backbone.spec.preprocessing, head, foreground)
         self.backbone = backbone
 
     @classmethod
@@ -78,6 +95,7 @@ class IdentityEncoder(ImageEncoder):
         device: str = EncoderConfig.device,
         dtype: str = EncoderConfig.dtype,
         head: str | Path | None = AUTO_HEAD,
+        foreground: Foreground | None = None,
     ) -> IdentityEncoder:
         """Open an encoder by the name of its backbone, or by its head.
 
@@ -87,6 +105,7 @@ class IdentityEncoder(ImageEncoder):
             dtype: "auto", "float32", "bfloat16" or "float16"; a head serves its backbone in any.
             head: folder that ``nearid-search train`` made; "auto" for the one that ships for the backbone, if any; None
                 or "none" for the frozen readout.
+            foreground: as for ``IdentityEncoder``.
 
         Raises:
             BackboneError: if the name is unknown.
@@ -103,7 +122,7 @@ class IdentityEncoder(ImageEncoder):
         opened = open_backbone(source, device=device, dtype=dtype)
         folder = find_head(head, canonical_name(source))
         loaded = None if folder is None else load_head(folder, backbone_weights=opened.spec.weights_fingerprint)
-        return cls(opened, head=loaded, source=source)
+        return cls(opened, head=loaded, source=source, foreground=foreground)
 
     @property
     def dim(self) -> int:
@@ -122,9 +141,10 @@ class IdentityEncoder(ImageEncoder):
 
     @property
     def fingerprint(self) -> str:
-        """Names preprocessing, backbone and head; embeddings compare only within one fingerprint."""
+        """Names preprocessing, backbone, head and foreground; embeddings compare only within one fingerprint."""
         readout = "frozen" if self.head is None else self.head.fingerprint
-        return f"{self.backbone.spec.fingerprint}+{readout}"
+        painted = "" if self.foreground is None else f"+foreground:{self.foreground.name}"
+        return f"{self.backbone.spec.fingerprint}+{readout}{painted}"
 
     @property
     def details(self) -> dict[str, Any]:

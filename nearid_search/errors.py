@@ -18,7 +18,8 @@
     │  ├─ GalleryNotFoundError(FileNotFoundError)
     │  ├─ GalleryWriteError(OSError)       no permission, no space
     │  ├─ IndexUnusableError               the search index is damaged or another gallery's; search does without it
-    │  └─ NoEncoderError                   imported embeddings: nothing here can encode a picture
+    │  ├─ NoEncoderError                   imported embeddings: nothing here can encode a picture
+    │  └─ RerankUnusableError              what was measured of re-ranking is damaged or another gallery's
     ├─ MissingExtraError(ImportError)      carries .extra; prints the pip line
     ├─ ShapeError(ValueError)
     ├─ TrainingError                       the loss is no number, nothing to train on, or a checkpoint does not fit
@@ -104,6 +105,10 @@ class IndexUnusableError(GalleryError):
 
 class NoEncoderError(GalleryError):
     """The gallery holds imported embeddings, and no encoder that could make more of them."""
+
+
+class RerankUnusableError(GalleryError):
+    """What was measured of re-ranking is damaged or of other embeddings; a gallery answers without re-ranking."""
 
 
 class MissingExtraError(NearIDError, ImportError):

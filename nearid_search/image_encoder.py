@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.backbones.preprocessing import Preprocessing
+from nearid_search.foreground import Foreground, paint_over
 from nearid_search.head_file import LoadedHead
 from nearid_search.images import DecodedImage, read_image
 from nearid_search.similarity import Embeddings
@@ -27,12 +28,20 @@ class ImageEncoder(ABC):
         source: the text that opens its network again.
         preprocessing: how pixels become its input.
         head: what a gallery must keep to open it again; None if there is no head, or one inside what ``source`` names.
+        foreground: says what is painted over before a picture is encoded; None for nothing.
     """
 
-    def __init__(self, source: str, preprocessing: Preprocessing, head: LoadedHead | None = None) -> None:
+    def __init__(
+        self,
+        source: str,
+        preprocessing: Preprocessing,
+        head: LoadedHead | None = None,
+        foreground: Foreground | None = None,
+    ) -> None:
         self.source = source
         self.preprocessing = preprocessing
         self.head = head
+        self.foreground = foreground
 
     @property
     @abstractmethod
@@ -73,13 +82,25 @@ class ImageEncoder(ABC):
             ShapeError: if ``images`` has another shape or dtype, or an image's result is zero or not finite.
         """
 
-    def prepare(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Resize one (H, W, 3) uint8 RGB image to the (S, S, 3) input.
+    def prepare(self, pixels: NDArray[np.uint8], file: str | None = None) -> NDArray[np.uint8]:
+        """Resize one image to the network's input and paint over its background, if this encoder does.
+
+        Args:
+            pixels: (H, W, 3) uint8 RGB.
+            file: path of the picture as the user's masks mirror it; only those need it.
+
+        Returns:
+            (S, S, 3) uint8.
 
         Raises:
+            ConfigError: if a mask is needed and there is no file.
             ShapeError: if ``pixels`` has another shape or dtype.
+            UnreadableImageError: if its mask cannot be read.
         """
-        return self.preprocessing.resize(pixels)
+        prepared = self.preprocessing.resize(pixels)
+        if self.foreground is None:
+            return prepared
+        return paint_over(prepared, self.foreground.find(pixels, file), self.preprocessing)
 
     def encode(self, images: Sequence[Image], *, batch_size: int = 8) -> Embeddings:
         """Encode files or arrays.
@@ -98,7 +119,7 @@ class ImageEncoder(ABC):
         size = self.preprocessing.size
         embeddings = np.empty((len(images), self.dim), np.float32)
         for start in range(0, len(images), batch_size):
-            batch = [self.prepare(self._pixels(image)) for image in images[start : start + batch_size]]
+            batch = [self._prepared(image) for image in images[start : start + batch_size]]
             embeddings[start : start + len(batch)] = self.encode_prepared(np.stack(batch).reshape(-1, size, size, 3))
         return embeddings
 
@@ -115,5 +136,8 @@ class ImageEncoder(ABC):
         """Shorter side in pixels below which the decoder must not reduce a picture: twice the input, at least 512."""
         return max(2 * self.preprocessing.size, 512)
 
-    def _pixels(self, image: Image) -> NDArray[np.uint8]:
-        return image if isinstance(image, np.ndarray) else self.read(Path(image)).pixels
+    def _prepared(self, image: Image) -> NDArray[np.uint8]:
+        if isinstance(image, np.ndarray):
+            return self.prepare(image)
+        path = Path(image)
+        return self.prepare(self.read(path).pixels, path.name)

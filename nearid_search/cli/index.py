@@ -44,6 +44,16 @@ def index(
             f"Default: the gallery's, else {EncoderConfig.head}."
         ),
     ] = None,
+    foreground: Annotated[
+        str | None,
+        typer.Option(
+            help="What is left of a picture: none (all of it), auto (u2net if its file is there, else saliency), mask. "
+            f"Default: the gallery's, else {EncoderConfig.foreground}."
+        ),
+    ] = None,
+    masks: Annotated[
+        Path | None, typer.Option(help="For --foreground mask: folder with chair/1.png, thing white, for chair/1.jpg.")
+    ] = None,
     device: DeviceOption = EncoderConfig.device,
     batch_size: Annotated[int, typer.Option(help="Images an encoder call.", min=1)] = IndexConfig.batch_size,
     decoders: Annotated[int, typer.Option(help="Decoding threads; 0: one a core.", min=0)] = IndexConfig.decoders,
@@ -70,7 +80,14 @@ def index(
 
     search = AnnConfig(backend=backend, memory=memory, latency=latency)
     encoder_config = find_encoder_config(
-        gallery, backbone=backbone, dtype=dtype, device=device, head=head, fresh=rebuild
+        gallery,
+        backbone=backbone,
+        dtype=dtype,
+        device=device,
+        head=head,
+        foreground=foreground,
+        masks=masks,
+        fresh=rebuild,
     )
     encoder = describe_encoder(encoder_config)
     if dry_run:
