@@ -87,7 +87,7 @@ def calibrate_gallery(
     config = config or CalibrateConfig()
     started = time.perf_counter()
     with writer_lock(gallery.folder):
-        engine = SearchEngine(gallery, None, backend=backend, on_warning=on_warning)
+        engine = SearchEngine(gallery, None, backend=backend, rerank="none", on_warning=on_warning)
         _check_enough(engine)
         trials = ask_gallery(engine, queries=config.queries, seed=config.seed, on_asked=on_asked)
         held_out = judge_held_out(trials, seed=config.seed)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 from nearid_search.config import QueryConfig
 from nearid_search.enrolled import Accept, EnrolledImages
@@ -17,7 +19,7 @@ from nearid_search.errors import (
     ShapeError,
     UnreadableImageError,
 )
-from nearid_search.image_encoder import ImageEncoder
+from nearid_search.image_encoder import Image, ImageEncoder
 from nearid_search.indexer.calibration_file import find_calibration
 from nearid_search.indexer.embedding_queries import read_queries
 from nearid_search.indexer.gallery import Gallery
@@ -26,6 +28,7 @@ from nearid_search.indexer.manifest import require_encoder
 from nearid_search.indexer.stored_index import OnWarning
 from nearid_search.ranking import RankedIdentity, rank_many, rank_set
 from nearid_search.records import Failure, QueryAnswer
+from nearid_search.rerank.second_look import SecondLook
 from nearid_search.similarity import Embeddings, Rows
 from nearid_search.verdict import Judge
 
@@ -44,13 +47,16 @@ class SearchEngine:
         gallery: the gallery; it is read as it is now.
         encoder: what encodes the queries; None if only embeddings will be asked about.
         backend: one of ``indexer.backend.BACKENDS``; "auto" is the gallery's search index if it has one.
-        on_warning: told in one line of a search index that is damaged or covers little, and of a calibration that no
-            longer holds; by default a Python warning.
+        rerank: which rung of re-ranking single queries go through: one of ``rerank.ladder.RUNGS``, "none", or "auto"
+            for what ``gallery tune --rerank`` has switched on.
+        rerank_ms: milliseconds that re-ranking one query may take, above 0.
+        on_warning: told in one line of a search index that is damaged or covers little, of a calibration that no longer
+            holds, and of re-ranking that cannot be done; by default a Python warning.
         device: "auto", "cpu", "cuda" or "cuda:N": where the backend "faiss-gpu" searches. A gallery that was indexed
             for it is searched without a GPU only if this is "auto", and ``on_warning`` is told.
 
     Raises:
-        ConfigError: if the backend is unknown.
+        ConfigError: if the backend or the rung is unknown.
         DeviceUnavailableError: if a GPU is to search and FAISS finds none.
         GalleryMismatchError: if another encoder made the gallery.
         MissingExtraError: if the backend is not installed.
@@ -63,6 +69,8 @@ class SearchEngine:
         encoder: ImageEncoder | None,
         *,
         backend: str = QueryConfig.backend,
+        rerank: str = QueryConfig.rerank,
+        rerank_ms: float = QueryConfig.rerank_ms,
         on_warning: OnWarning | None = None,
         device: str = "auto",
     ) -> None:
@@ -76,6 +84,8 @@ class SearchEngine:
         )
         self.enrolled = EnrolledImages(gallery, self.rows)
         self._on_warning = on_warning
+        self.second_look = SecondLook(self.backend, self.rows, self.enrolled.codes, encoder, self.enrolled.file_at)
+        self.second_look.use(rerank, gallery, budget_ms=rerank_ms, on_warning=on_warning or _warn_of_index)
 
     @classmethod
     def open(
@@ -86,6 +96,9 @@ class SearchEngine:
         backend: str = QueryConfig.backend,
         encode: bool = True,
         as_of: str | None = None,
+        rerank: str = QueryConfig.rerank,
+        rerank_ms: float = QueryConfig.rerank_ms,
+        masks: Path | None = None,
         on_warning: OnWarning | None = None,
     ) -> SearchEngine:
         """Open a gallery and the encoder that made it.
@@ -96,6 +109,9 @@ class SearchEngine:
             backend: one of ``indexer.backend.BACKENDS``; "auto" is the gallery's search index if it has one.
             encode: False if only embeddings will be asked about, so that no encoder is opened.
             as_of: answer from the gallery as it was at a version, tag or ISO 8601 time.
+            rerank: as for ``SearchEngine``.
+            rerank_ms: as for ``SearchEngine``.
+            masks: folder with the queries' masks, ``photo.png`` for ``photo.jpg``, if the gallery's pictures had some.
             on_warning: as for ``SearchEngine``.
 
         Raises:
@@ -107,8 +123,9 @@ class SearchEngine:
         opened = Gallery.open(gallery)
         if as_of is not None:
             opened = opened.as_of(as_of)
-        encoder = opened.open_encoder(device=device) if encode else None
-        return cls(opened, encoder, backend=backend, on_warning=on_warning, device=device)
+        encoder = opened.open_encoder(device=device, masks=masks) if encode else None
+        settings: dict[str, Any] = {"backend": backend, "rerank": rerank, "rerank_ms": rerank_ms, "device": device}
+        return cls(opened, encoder, on_warning=on_warning, **settings)
 
     @property
     def encoder(self) -> ImageEncoder:
@@ -139,7 +156,20 @@ class SearchEngine:
         """
         embedding = self.encoder.encode([image])
         allowed = self.enrolled.not_rejected([image], self.enrolled.allowed(where))
-        return self.answer(embedding, label=str(image), k=k, allowed=allowed)
+        return self.answer(embedding, label=str(image), k=k, allowed=allowed, picture=image)
+
+    def explain(
+        self, image: str | Path, *, k: int = QueryConfig.k, where: str | Accept | None = None, masks: Path | None = None
+    ) -> QueryAnswer:
+        """Answer as ``query`` does and say why; see ``explanation.Explanation``.
+
+        ``masks``: folder with the user's masks, ``photo.png`` for ``photo.jpg``, thing white. Raises as ``query`` does,
+        and ``ConfigError`` if that folder does not exist.
+        """
+        from nearid_search.explain import Explainer
+
+        answer = self.query(image, k=k, where=where)
+        return Explainer(self, masks=masks).explained(answer, allowed=self.enrolled.allowed(where))
 
     def query_many(
         self, images: Iterable[str | Path], *, k: int = QueryConfig.k, where: str | Accept | None = None
@@ -159,9 +189,8 @@ class SearchEngine:
             except UnreadableImageError as error:
                 yield Failure(str(image), error.reason)
             else:
-                yield self.answer(
-                    embedding, label=str(image), k=k, allowed=self.enrolled.not_rejected([image], allowed)
-                )
+                shown = self.enrolled.not_rejected([image], allowed)
+                yield self.answer(embedding, label=str(image), k=k, allowed=shown, picture=image)
 
     def query_embeddings(
         self, source: str | Path, *, k: int = QueryConfig.k, where: str | Accept | None = None
@@ -191,7 +220,13 @@ class SearchEngine:
                 yield next(answers) if fault is None else Failure(label, fault)
 
     def answer(
-        self, embedding: Embeddings, *, label: str, k: int = QueryConfig.k, allowed: Rows | None = None
+        self,
+        embedding: Embeddings,
+        *,
+        label: str,
+        k: int = QueryConfig.k,
+        allowed: Rows | None = None,
+        picture: Image | None = None,
     ) -> QueryAnswer:
         """Answer an embedding.
 
@@ -200,15 +235,23 @@ class SearchEngine:
             label: what to call the query in the answer.
             k: identities to list, at least 1.
             allowed: (A,) sorted gallery rows to search among; None means all.
+            picture: what was embedded, for re-ranking that looks at pictures.
 
         Raises:
             ConfigError: if ``k`` is below 1.
             ShapeError: if the embedding has another width or is not one row.
         """
-        return next(self.answer_many(embedding, labels=[label], k=k, allowed=allowed))
+        pictures = [picture] * len(embedding)
+        return next(self.answer_many(embedding, labels=[label], k=k, allowed=allowed, pictures=pictures))
 
     def answer_many(
-        self, embeddings: Embeddings, *, labels: Sequence[str], k: int = QueryConfig.k, allowed: Rows | None = None
+        self,
+        embeddings: Embeddings,
+        *,
+        labels: Sequence[str],
+        k: int = QueryConfig.k,
+        allowed: Rows | None = None,
+        pictures: Sequence[Image | None] | None = None,
     ) -> Iterator[QueryAnswer]:
         """Answer embeddings one after another; they are searched many at a time, which is several times faster.
 
@@ -217,6 +260,7 @@ class SearchEngine:
             labels: what to call each query in its answer.
             k: identities to list, at least 1.
             allowed: (A,) sorted gallery rows to search among; None means all.
+            pictures: what was embedded, for re-ranking that looks at pictures; as many as the embeddings.
 
         Raises:
             ConfigError: if ``k`` is below 1.
@@ -227,8 +271,12 @@ class SearchEngine:
             raise ShapeError(f"embeddings and labels must be as many, got {len(embeddings)} and {len(labels)}")
         for start in range(0, len(embeddings), _ANSWERS_AT_ONCE):
             block = slice(start, start + _ANSWERS_AT_ONCE)
-            found = rank_many(self.backend, embeddings[block], self.enrolled.codes, k=k, allowed=allowed)
-            yield from self._answers(found, labels[block], k, allowed)
+            wanted = self.second_look.wanted(k)
+            found = rank_many(self.backend, embeddings[block], self.enrolled.codes, k=wanted, allowed=allowed)
+            shown = None if pictures is None else pictures[block]
+            found, looked = self.second_look.look(embeddings[block], found, shown, allowed)
+            for answer, reranking in zip(self._answers(found, labels[block], k, allowed), looked, strict=True):
+                yield replace(answer, rerank=reranking)
 
     def query_set(
         self, images: Sequence[str | Path], *, k: int = QueryConfig.k, where: str | Accept | None = None

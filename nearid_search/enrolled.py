@@ -15,7 +15,7 @@ from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.index_rows import GalleryRows, whole_array
 from nearid_search.indexer.pipeline import content_key
 from nearid_search.indexer.row_keys import find_keys
-from nearid_search.ranking import RankedIdentity
+from nearid_search.ranking import RankedIdentity, margin_of
 from nearid_search.records import IdentityMatch, MatchedImage, QueryAnswer
 from nearid_search.similarity import Rows
 from nearid_search.verdict import Judgement
@@ -59,6 +59,16 @@ class EnrolledImages:
     def path_at(self, row: int) -> str | None:
         """Return the path of a row's picture as one would type it; None if it was imported without one."""
         return self._gallery.shown_path(self._paths[row].as_py())
+
+    def file_at(self, row: int) -> Path | None:
+        """Return the file of a row's picture, which may be gone; None if it never was a file of this machine."""
+        path: str | None = self._paths[row].as_py()
+        imported = self._gallery.manifest.encoder.backbone is None
+        return None if path is None or imported or "://" in path else self._gallery.home / path
+
+    def code_of(self, identity: str) -> int:
+        """Return the number of an identity; -1 if there is none of that name."""
+        return int(self.identities.names.index(identity).as_py())
 
     def allowed(self, where: str | Accept | None) -> Rows | None:
         """Return the rows that a filter accepts, sorted; None if there is no filter.
@@ -118,20 +128,19 @@ class EnrolledImages:
         """Return the answer that ranked identities give.
 
         Args:
-            ranked: up to k + 1 identities, best first.
+            ranked: at least k + 1 identities, if there are so many, best first.
             label: what to call the query.
             k: identities to list.
             judgement: what is made of them.
             calibrated: whether that was fitted on the gallery as it is.
         """
-        margin = float(ranked[0].scores[0] - ranked[1].scores[0]) if len(ranked) > 1 else None
         matches = tuple(self._match(place, identity) for place, identity in enumerate(ranked[:k], start=1))
         return QueryAnswer(
             query=label,
             verdict=judgement.verdict,
             identity=matches[0].identity if matches and judgement.verdict != "unknown" else None,
             confidence=judgement.confidence,
-            margin=margin,
+            margin=margin_of(ranked),
             calibrated=calibrated,
             matches=matches,
         )

@@ -148,6 +148,19 @@ def rank_set(
     return [identity._replace(scores=(identity.scores * length).astype(np.float32)) for identity in ranked]
 
 
+def margin_of(ranked: list[RankedIdentity]) -> float | None:
+    """Return the score of the leading identity less the best score of any other; None if there is no other.
+
+    Example:
+        >>> one, two = (RankedIdentity(code, np.arange(1), np.float32([code / 4])) for code in (1, 2))
+        >>> margin_of([two, one]), margin_of([one, two]), margin_of([one])
+        (0.25, -0.25, None)
+    """
+    if len(ranked) < 2:
+        return None
+    return float(ranked[0].scores[0] - max(identity.scores[0] for identity in ranked[1:]))
+
+
 def group_hits(scores: NDArray[np.float32], rows: Rows, codes: NDArray[np.int64], *, k: int) -> list[RankedIdentity]:
     """Group ranked hits by identity.
 

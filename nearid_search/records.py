@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from nearid_search.explanation import Explanation
+
 Verdict = Literal["match", "ambiguous", "unknown"]
 
 
@@ -44,6 +46,32 @@ class IdentityMatch:
 
 
 @dataclass(frozen=True)
+class Reranking:
+    """What a second look did to an answer.
+
+    Attributes:
+        name: of the rung.
+        changed: whether it changed the order of the identities.
+        milliseconds: it took.
+        remarks: why it looked at less than it should have, each in a few words; empty if it did not.
+    """
+
+    name: str
+    changed: bool
+    milliseconds: float
+    remarks: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON-ready values."""
+        return {**asdict(self), "remarks": list(self.remarks)}
+
+    def in_words(self) -> str:
+        """Say it in a line."""
+        done = "changed the order" if self.changed else "changed nothing"
+        return f"re-ranked by {self.name}: {'; '.join((done, *self.remarks))}, {self.milliseconds:.0f} ms"
+
+
+@dataclass(frozen=True)
 class QueryAnswer:
     """What the gallery says about one query image.
 
@@ -53,9 +81,12 @@ class QueryAnswer:
         identity: the leading identity; None when the verdict is "unknown".
         confidence: probability in [0, 1] that the leading identity is right, if half of what is asked about is in the
             gallery; None without a calibration that still holds, and when there is no match.
-        margin: score of the leading identity minus that of the runner-up; None when there is no runner-up.
+        margin: score of the leading identity minus that of the best other one; None when there is no other. It is below
+            0 if re-ranking put an identity first that does not score best.
         calibrated: whether verdict and confidence were fitted on this gallery as it is.
         matches: ranked identities, best first; empty when the gallery (or the filter) holds no image.
+        rerank: what re-ranking did; None if there was none.
+        explanation: why, if that was asked.
     """
 
     query: str
@@ -65,9 +96,11 @@ class QueryAnswer:
     margin: float | None
     calibrated: bool
     matches: tuple[IdentityMatch, ...]
+    rerank: Reranking | None = None
+    explanation: Explanation | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the answer with the stable keys of ``query --json``."""
+        """Return the answer with the stable keys of ``query --json``; the last two only where there is one."""
         return {
             "query": self.query,
             "verdict": self.verdict,
@@ -85,6 +118,8 @@ class QueryAnswer:
                 }
                 for match in self.matches
             ],
+            **({} if self.rerank is None else {"rerank": self.rerank.as_dict()}),
+            **({} if self.explanation is None else {"explanation": self.explanation.as_dict()}),
         }
 
 

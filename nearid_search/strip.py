@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from nearid_search.explanation import Explanation
+from nearid_search.heat_overlay import overlay_jpeg
 from nearid_search.images import encode_thumbnail, read_image
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.picture_page import data_uri, write_page
@@ -17,7 +19,7 @@ def write_strip(path: Path, answers: Sequence[QueryAnswer], gallery: Gallery, *,
     """Write the picture strip of some answers.
 
     Pictures of the gallery are its stored thumbnails, so the strip works where the catalogue is not mounted. An
-    imported embedding has none; the page says so in its place.
+    imported embedding has none; the page says so in its place. Of an explained answer the page shows the heat map.
 
     Args:
         path: the HTML file; its folder must exist.
@@ -31,11 +33,15 @@ def write_strip(path: Path, answers: Sequence[QueryAnswer], gallery: Gallery, *,
     """
     keys = {image.key for answer in answers for match in answer.matches for image in match.images}
     thumbnails = {key: data_uri(jpeg) for key, jpeg in gallery.store.thumbnails(keys).items()}
-    queries = [data_uri(_query_thumbnail(Path(answer.query))) if pictures else None for answer in answers]
+    queries = [_query_thumbnail(Path(answer.query)) if pictures else None for answer in answers]
+    shown = [
+        (answer, None if query is None else data_uri(query), _heat_map(answer.explanation, query))
+        for answer, query in zip(answers, queries, strict=True)
+    ]
     write_page(
         path,
         "strip.html",
-        shown=list(zip(answers, queries, strict=True)),
+        shown=shown,
         thumbnails=thumbnails,
         encoder=gallery.manifest.encoder.fingerprint,
         gallery=str(gallery.folder),
@@ -44,3 +50,9 @@ def write_strip(path: Path, answers: Sequence[QueryAnswer], gallery: Gallery, *,
 
 def _query_thumbnail(path: Path) -> bytes:
     return encode_thumbnail(read_image(path, min_side=2 * _THUMBNAIL_SIDE).pixels, side=_THUMBNAIL_SIDE)
+
+
+def _heat_map(explanation: Explanation | None, query: bytes | None) -> str | None:
+    if explanation is None or explanation.heat is None or query is None:
+        return None
+    return data_uri(overlay_jpeg(query, explanation.heat))

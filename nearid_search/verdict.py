@@ -103,7 +103,8 @@ def evidence_of(answers: Sequence[list[RankedIdentity]], num_views: Sequence[int
     for row, ranked, views in zip(evidence, answers, num_views, strict=True):
         row[0] = ranked[0].scores[0]
         if len(ranked) > 1:
-            row[1] = row[0] - float(ranked[1].scores[0])
+            # Re-ranking may have put the best score elsewhere.
+            row[1] = row[0] - max(float(other.scores[0]) for other in ranked[1:])
         row[2] = len(ranked[0].rows) / views
     return evidence
 

@@ -10,13 +10,15 @@ import typer
 from nearid_search.cli import corrections
 from nearid_search.cli.options import (
     BackendOption,
+    DeviceOption,
     GalleryOption,
     JsonOption,
     LatencyOption,
     MemoryOption,
+    RerankMsOption,
     require_new_file,
 )
-from nearid_search.config import AnnConfig, TuneConfig
+from nearid_search.config import AnnConfig, EncoderConfig, QueryConfig, TuneConfig
 from nearid_search.errors import ConfigError
 
 app = typer.Typer(
@@ -154,22 +156,29 @@ def export(
 @app.command()
 def tune(
     gallery: GalleryOption = None,
+    rerank: Annotated[bool, typer.Option("--rerank", help="Measure re-ranking instead; use what helps.")] = False,
+    rerank_ms: RerankMsOption = QueryConfig.rerank_ms,
     queries: Annotated[int, typer.Option(help="Stored views to ask.", min=1)] = TuneConfig.queries,
     seed: Annotated[int, typer.Option(help="Of the sample they are taken from.")] = TuneConfig.seed,
     max_loss: Annotated[
         float, typer.Option(help="Points of 100 of identity rank-1 that the index may lose.")
     ] = TuneConfig.max_loss,
+    device: DeviceOption = EncoderConfig.device,
     json: JsonOption = False,
 ) -> None:
-    """Have the search index look far enough to keep look-alikes apart, and measure what it costs.
+    """Have the search index look far enough to keep look-alikes apart, or measure which re-ranking helps.
 
-    Example: nearid-search gallery tune
+    Example: nearid-search gallery tune --rerank
     """
+    from nearid_search.cli.rerank_tuning import run_rerank_tuning
     from nearid_search.cli.tuning_table import print_tuning
     from nearid_search.indexer.gallery import Gallery
     from nearid_search.indexer.tune import tune_gallery
 
     config = TuneConfig(queries=queries, seed=seed, max_loss=max_loss)
+    if rerank:
+        run_rerank_tuning(gallery, config, budget_ms=rerank_ms, device=device, json=json)
+        return
     print_tuning(tune_gallery(Gallery.open(gallery), config), json=json)
 
 

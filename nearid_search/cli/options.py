@@ -48,6 +48,12 @@ LatencyOption = Annotated[
 ]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 
+RerankOption = Annotated[
+    str,
+    typer.Option("--rerank", help="auto (what `gallery tune --rerank` has switched on), none, or one of its rungs."),
+]
+RerankMsOption = Annotated[float, typer.Option("--rerank-ms", help="Milliseconds that re-ranking a query may take.")]
+
 
 def require_new_file(path: Path | None, *, force: bool) -> None:
     """Say before the work is done, which may take minutes, that its file could not be written.

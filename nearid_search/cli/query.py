@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nearid_search.cli.options import DeviceOption, GalleryOption, JsonOption, require_new_file
+from nearid_search.cli.options import (
+    DeviceOption,
+    GalleryOption,
+    JsonOption,
+    RerankMsOption,
+    RerankOption,
+    require_new_file,
+)
 from nearid_search.config import EncoderConfig, QueryConfig
 from nearid_search.errors import EmbeddingsError, UnreadableImageError
 from nearid_search.indexer.backend import BACKENDS
@@ -38,6 +46,15 @@ def query(
     gallery: GalleryOption = None,
     device: DeviceOption = EncoderConfig.device,
     backend: Annotated[str, typer.Option(help=f"One of {', '.join(BACKENDS)}.")] = QueryConfig.backend,
+    rerank: RerankOption = QueryConfig.rerank,
+    rerank_ms: RerankMsOption = QueryConfig.rerank_ms,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say why: the nearest other, views that agree, regions, background.")
+    ] = False,
+    masks: Annotated[
+        Path | None,
+        typer.Option(help="Folder of your masks, photo.png for photo.jpg: for --explain, or a gallery of them."),
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write query and best views into one HTML file.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the HTML file.")] = False,
     exit_code: Annotated[
@@ -51,6 +68,7 @@ def query(
     """
     from nearid_search.cli import render
     from nearid_search.engine import SearchEngine
+    from nearid_search.explain import explain_answers
     from nearid_search.indexer.scan import list_query_images
 
     if bool(images) == (embeddings is not None):
@@ -58,18 +76,30 @@ def query(
         raise typer.BadParameter(problem, param_hint="IMAGES")
     if same and embeddings is not None:
         raise typer.BadParameter("give pictures, not --embeddings", param_hint="--same")
+    if explain and (same or embeddings is not None):
+        raise typer.BadParameter("only the answer to a single picture can be explained", param_hint="--explain")
     require_new_file(html, force=force)
+    opened = partial(
+        SearchEngine.open,
+        gallery,
+        device=device,
+        backend=backend,
+        as_of=as_of,
+        rerank=rerank,
+        rerank_ms=rerank_ms,
+        on_warning=render.note,
+    )
     if embeddings is None:
         paths = list_query_images(images or [])
-        engine = SearchEngine.open(gallery, device=device, backend=backend, as_of=as_of, on_warning=render.note)
+        engine = opened(masks=masks)
         if same:
             answers: Iterator[QueryAnswer | Failure] = iter([engine.query_set(paths, k=k, where=where)])
         else:
             answers = engine.query_many(paths, k=k, where=where)
+        if explain:
+            answers = explain_answers(engine, answers, where=where, masks=masks)
     else:
-        engine = SearchEngine.open(
-            gallery, device=device, backend=backend, encode=False, as_of=as_of, on_warning=render.note
-        )
+        engine = opened(encode=False)
         answers = engine.query_embeddings(embeddings, k=k, where=where)
     codes: list[int] = []
     failures = _print_answers(answers, engine.gallery, html, codes, pictures=embeddings is None and not same, json=json)
@@ -92,6 +122,7 @@ def _print_answers(
 ) -> list[Failure]:
     """Print each answer as it comes and add its exit code; return the queries without one, all but the first noted."""
     from nearid_search.cli import render
+    from nearid_search.cli.explanation_table import print_explanation
 
     shown: list[QueryAnswer] = []
     failures: list[Failure] = []
@@ -101,6 +132,8 @@ def _print_answers(
             continue
         render.print_answer(answer, json=json)
         codes.append(EXIT_CODES[answer.verdict])
+        if answer.explanation is not None and not json:
+            print_explanation(answer.explanation)
         if html is not None:
             shown.append(answer)
     if html is not None:

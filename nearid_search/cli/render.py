@@ -183,6 +183,8 @@ def print_answer(answer: QueryAnswer, *, json: bool) -> None:
         headline.append(f"  confidence {answer.confidence:.2f}")
     if not answer.calibrated:
         headline.append("  (provisional: not calibrated)", style="dim")
+    if answer.rerank is not None:
+        headline.append(f"  ({answer.rerank.in_words()})", style="dim")
     out.print(headline)
     if not answer.matches:
         out.print("  no image to compare with: the gallery or the filter is empty")
