@@ -23,7 +23,7 @@ from rich.progress import track
 from nearid_search.config import EncoderConfig
 from nearid_search.encoder import open_encoder
 from nearid_search.image_decoding import decode_image
-from nearid_search.indexer.embeddings_file import MAKER_ENTRY
+from nearid_search.indexer.exchange.embeddings_file import MAKER_ENTRY
 from nearid_search.trainer.datasets.image_sources import ImageSource
 from nearid_search.trainer.datasets.open import open_dataset
 from nearid_search.trainer.datasets.records import Dataset

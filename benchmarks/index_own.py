@@ -31,12 +31,12 @@ from record import summarize
 from nearid_search.config import AnnConfig
 from nearid_search.engine import SearchEngine
 from nearid_search.eval.intervals import bootstrap_interval
-from nearid_search.indexer.backend import make_backend
-from nearid_search.indexer.embedding_import import import_embeddings
+from nearid_search.indexer.exchange.embedding_import import import_embeddings
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.index_manifest import IndexManifest, read_index_manifest
-from nearid_search.indexer.index_recipe import RECIPES
-from nearid_search.indexer.tune import tune_gallery
+from nearid_search.indexer.search.backend import make_backend
+from nearid_search.indexer.search.index_manifest import IndexManifest, read_index_manifest
+from nearid_search.indexer.search.index_recipe import RECIPES
+from nearid_search.indexer.search.tune import tune_gallery
 from nearid_search.ranking import FIRST_FETCH, rank_identities, rank_many
 from nearid_search.similarity import Embeddings, top_k
 

@@ -22,7 +22,7 @@ from record import load_average, summarize, write_result
 
 from nearid_search.config import IndexConfig
 from nearid_search.encoder import IdentityEncoder
-from nearid_search.indexer.build import index_catalogue
+from nearid_search.indexer.catalogue.build import index_catalogue
 
 CATALOG = Path(__file__).parent.parent / "examples" / "catalog"
 SIDE = 640  # pixels

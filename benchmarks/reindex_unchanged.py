@@ -19,9 +19,9 @@ from PIL import Image
 from record import load_average, summarize, write_result
 
 from nearid_search.encoder import IdentityEncoder
-from nearid_search.indexer.build import index_catalogue
+from nearid_search.indexer.catalogue.build import index_catalogue
+from nearid_search.indexer.catalogue.pipeline import content_key
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.pipeline import content_key
 from nearid_search.indexer.rows import FileRecord, ImageRow
 from nearid_search.indexer.store import GalleryStore
 from nearid_search.similarity import Embeddings, unit_rows

@@ -35,7 +35,7 @@ from nearid_search.engine import SearchEngine
 from nearid_search.eval.calibrate import calibrate_gallery
 from nearid_search.eval.intervals import bootstrap_interval, bootstrap_statistic
 from nearid_search.eval.metrics import expected_calibration_error, fnir_at_fpir, reliability_curve
-from nearid_search.indexer.embedding_import import import_embeddings
+from nearid_search.indexer.exchange.embedding_import import import_embeddings
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.records import QueryAnswer
 from nearid_search.verdict import Judge

@@ -27,7 +27,7 @@ from nearid_search.eval.verdict_fit import (
 from nearid_search.indexer.calibration_file import sample_rows, write_calibration
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.lock import writer_lock
-from nearid_search.indexer.stored_index import OnWarning
+from nearid_search.indexer.search.stored_index import OnWarning
 
 LEAST_IDENTITIES = 20
 """With two or more views; with fewer, what is left out of the fit and what is fitted are both too little."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from nearid_search.calibration import Evidence
 from nearid_search.engine import SearchEngine
-from nearid_search.indexer.view_sample import choose_views
+from nearid_search.indexer.review.view_sample import choose_views
 from nearid_search.ranking import rank_many
 from nearid_search.similarity import Rows
 from nearid_search.verdict import evidence_of

@@ -29,7 +29,7 @@ from nearid_search.eval.protocols.verification import evaluate_verification
 from nearid_search.eval.readouts import FROZEN, HEAD, MEAN, OTHER, Readouts
 from nearid_search.head_file import LoadedHead
 from nearid_search.images import IMAGE_SUFFIXES
-from nearid_search.indexer.backend import BACKENDS
+from nearid_search.indexer.search.backend import BACKENDS
 from nearid_search.trainer.datasets import Dataset, Sample
 from nearid_search.trainer.datasets.checks import check_identities
 from nearid_search.trainer.datasets.image_sources import FileImage, ImageSource

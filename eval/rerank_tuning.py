@@ -1,7 +1,7 @@
 """Which second look helps on a gallery? Each rung of re-ranking measured on the gallery's own look-alikes.
 
-As in ``indexer.tune`` stored views are asked who they are, each without itself: those whose nearest other identity is
-closest. A rung is switched on only if the whole interval of its gain lies above 0.
+As in ``indexer.search.tune`` stored views are asked who they are, each without itself: those whose nearest other
+identity is closest. A rung is switched on only if the whole interval of its gain lies above 0.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from nearid_search.errors import GalleryWriteError
 from nearid_search.eval.intervals import or_none
 from nearid_search.eval.paired import paired_difference
 from nearid_search.indexer.lock import writer_lock
-from nearid_search.indexer.rerank_record import RERANK_NAME, RerankRecord, RungFigures, write_rerank_record
-from nearid_search.indexer.tune import find_look_alikes
+from nearid_search.indexer.search.rerank_record import RERANK_NAME, RerankRecord, RungFigures, write_rerank_record
+from nearid_search.indexer.search.tune import find_look_alikes
 from nearid_search.ranking import group_hits
 from nearid_search.rerank.ladder import IDENTITIES, RUNGS
 from nearid_search.rerank.rung import Deadline, Rung, reorder

@@ -11,8 +11,8 @@ import numpy as np
 from nearid_search.calibration import Calibration
 from nearid_search.durable_file import write_file
 from nearid_search.errors import GalleryCorruptError, GalleryWriteError
-from nearid_search.indexer.index_rows import GalleryRows, Identities
-from nearid_search.indexer.row_keys import KEY_LENGTH, find_keys
+from nearid_search.indexer.search.index_rows import GalleryRows, Identities
+from nearid_search.indexer.search.row_keys import KEY_LENGTH, find_keys
 from nearid_search.sealed_json import seal, unseal
 
 CALIBRATION_NAME = "calibration.json"

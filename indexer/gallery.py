@@ -14,11 +14,10 @@ from nearid_search.errors import GalleryMismatchError
 from nearid_search.foreground import NONE as FOREGROUND_NONE
 from nearid_search.head_file import save_head
 from nearid_search.indexer.calibration_file import describe_calibration
-from nearid_search.indexer.correction_log import CorrectionLog, standing_of
-from nearid_search.indexer.correction_state import Corrections
+from nearid_search.indexer.corrections.log import CorrectionLog, standing_of
+from nearid_search.indexer.corrections.restore_point import made_after, versions_at
+from nearid_search.indexer.corrections.state import Corrections
 from nearid_search.indexer.encoder_choice import foreground_option, head_option
-from nearid_search.indexer.index_manifest import INDEX_DIRNAME
-from nearid_search.indexer.index_rows import GalleryRows
 from nearid_search.indexer.location import display_path, locate_gallery, require_gallery
 from nearid_search.indexer.manifest import (
     HEAD_NAME,
@@ -30,15 +29,16 @@ from nearid_search.indexer.manifest import (
     require_encoder,
     write_manifest,
 )
-from nearid_search.indexer.rerank_record import describe_rerank
-from nearid_search.indexer.restore_point import made_after, versions_at
+from nearid_search.indexer.search.index_manifest import INDEX_DIRNAME
+from nearid_search.indexer.search.index_rows import GalleryRows
+from nearid_search.indexer.search.rerank_record import describe_rerank
+from nearid_search.indexer.search.stored_index import describe_index
 from nearid_search.indexer.store import GalleryStore
-from nearid_search.indexer.stored_index import describe_index
 from nearid_search.records import Failure
 
 if TYPE_CHECKING:
     from nearid_search.image_encoder import ImageEncoder
-    from nearid_search.indexer.corrections import GalleryCorrections
+    from nearid_search.indexer.corrections.actions import GalleryCorrections
 
 
 class Gallery:
@@ -48,7 +48,7 @@ class Gallery:
         folder: absolute path of the gallery's folder.
         manifest: what the gallery says about itself.
         store: its tables.
-        manifest_name: file the manifest is kept in; another one for a draft (see ``indexer.rebuild``).
+        manifest_name: file the manifest is kept in; another one for a draft (see ``indexer.catalogue.rebuild``).
         as_of: the moment that its tables are read at; see the method of that name.
     """
 
@@ -166,7 +166,7 @@ class Gallery:
     @property
     def corrections(self) -> GalleryCorrections:
         """What confirms, rejects, merges, splits, renames and removes, and takes all of it back."""
-        from nearid_search.indexer.corrections import GalleryCorrections
+        from nearid_search.indexer.corrections.actions import GalleryCorrections
 
         return GalleryCorrections(self)
 

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from nearid_search.errors import FilterError, GalleryCorruptError
 from nearid_search.indexer.generation import table_generation
 from nearid_search.indexer.image_rows import add_rows, change_rows, delete_rows
-from nearid_search.indexer.row_keys import Keys, find_keys, key_array, key_order
 from nearid_search.indexer.rows import FileRecord, ImageRow, file_records
 from nearid_search.indexer.schema import CATALOGUE_IDENTITY, files_schema, images_schema, missing_columns
+from nearid_search.indexer.search.row_keys import Keys, find_keys, key_array, key_order
 from nearid_search.indexer.sql import any_of, chunks, first_sentence
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from nearid_search.engine import SearchEngine
     from nearid_search.errors import NearIDError
     from nearid_search.eval.calibrate import CalibrationReport, calibrate_gallery
-    from nearid_search.indexer.build import index_catalogue
-    from nearid_search.indexer.embedding_export import export_embeddings
-    from nearid_search.indexer.embedding_import import import_embeddings
+    from nearid_search.indexer.catalogue.build import index_catalogue
+    from nearid_search.indexer.exchange.embedding_export import export_embeddings
+    from nearid_search.indexer.exchange.embedding_import import import_embeddings
     from nearid_search.indexer.gallery import Gallery
     from nearid_search.records import (
         ExportReport,
@@ -45,9 +45,9 @@ _HOMES = {
     "TrainConfig": "nearid_search.trainer.config",
     "TrainReport": "nearid_search.trainer.recipe",
     "calibrate_gallery": "nearid_search.eval.calibrate",
-    "export_embeddings": "nearid_search.indexer.embedding_export",
-    "import_embeddings": "nearid_search.indexer.embedding_import",
-    "index_catalogue": "nearid_search.indexer.build",
+    "export_embeddings": "nearid_search.indexer.exchange.embedding_export",
+    "import_embeddings": "nearid_search.indexer.exchange.embedding_import",
+    "index_catalogue": "nearid_search.indexer.catalogue.build",
     "train": "nearid_search.trainer.recipe",
 }
 

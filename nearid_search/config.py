@@ -65,7 +65,7 @@ class AnnConfig:
     """What searching a gallery may cost; which index is kept for it follows from that.
 
     Attributes:
-        backend: one of ``indexer.backend.BACKENDS``; "auto" to let the two budgets decide.
+        backend: one of ``indexer.search.backend.BACKENDS``; "auto" to let the two budgets decide.
         memory: for vectors and index together, such as "4G"; "auto" for half of the machine's.
         latency: of a query without its encoding, such as "10ms"; "auto" for 10 ms.
 
@@ -100,7 +100,7 @@ class QueryConfig:
 
     Attributes:
         k: identities an answer lists.
-        backend: one of ``indexer.backend.BACKENDS``.
+        backend: one of ``indexer.search.backend.BACKENDS``.
         rerank: one of ``rerank.ladder.RUNGS``, "none", or "auto" for what ``gallery tune --rerank`` has switched on.
         rerank_ms: milliseconds that re-ranking one query may take, above 0.
     """

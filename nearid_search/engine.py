@@ -21,11 +21,11 @@ from nearid_search.errors import (
 )
 from nearid_search.image_encoder import Image, ImageEncoder
 from nearid_search.indexer.calibration_file import find_calibration
-from nearid_search.indexer.embedding_queries import read_queries
+from nearid_search.indexer.exchange.embedding_queries import read_queries
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.gallery_backend import open_gallery_backend
 from nearid_search.indexer.manifest import require_encoder
-from nearid_search.indexer.stored_index import OnWarning
+from nearid_search.indexer.search.gallery_backend import open_gallery_backend
+from nearid_search.indexer.search.stored_index import OnWarning
 from nearid_search.ranking import RankedIdentity, rank_many, rank_set
 from nearid_search.records import Failure, QueryAnswer
 from nearid_search.rerank.second_look import SecondLook
@@ -46,7 +46,7 @@ class SearchEngine:
     Args:
         gallery: the gallery; it is read as it is now.
         encoder: what encodes the queries; None if only embeddings will be asked about.
-        backend: one of ``indexer.backend.BACKENDS``; "auto" is the gallery's search index if it has one.
+        backend: one of ``indexer.search.backend.BACKENDS``; "auto" is the gallery's search index if it has one.
         rerank: which rung of re-ranking single queries go through: one of ``rerank.ladder.RUNGS``, "none", or "auto"
             for what ``gallery tune --rerank`` has switched on.
         rerank_ms: milliseconds that re-ranking one query may take, above 0.
@@ -106,7 +106,7 @@ class SearchEngine:
         Args:
             gallery: its folder; by default ``NEARID_GALLERY`` or the nearest ``.nearid``.
             device: "auto", "cpu", "cuda" or "cuda:N".
-            backend: one of ``indexer.backend.BACKENDS``; "auto" is the gallery's search index if it has one.
+            backend: one of ``indexer.search.backend.BACKENDS``; "auto" is the gallery's search index if it has one.
             encode: False if only embeddings will be asked about, so that no encoder is opened.
             as_of: answer from the gallery as it was at a version, tag or ISO 8601 time.
             rerank: as for ``SearchEngine``.

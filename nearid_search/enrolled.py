@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from nearid_search.errors import FilterError
 from nearid_search.images import read_file
+from nearid_search.indexer.catalogue.pipeline import content_key
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.index_rows import GalleryRows, whole_array
-from nearid_search.indexer.pipeline import content_key
-from nearid_search.indexer.row_keys import find_keys
+from nearid_search.indexer.search.index_rows import GalleryRows, whole_array
+from nearid_search.indexer.search.row_keys import find_keys
 from nearid_search.ranking import RankedIdentity, margin_of
 from nearid_search.records import IdentityMatch, MatchedImage, QueryAnswer
 from nearid_search.similarity import Rows

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.errors import ShapeError
-from nearid_search.indexer.backend import VectorBackend
+from nearid_search.indexer.search.backend import VectorBackend
 from nearid_search.similarity import Embeddings, Rows
 
 FIRST_FETCH = 32

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.suggestion_records import Suggestion
+from nearid_search.indexer.review.suggestion_records import Suggestion
 from nearid_search.picture_page import data_uri, write_page
 
 

@@ -3,13 +3,13 @@
 from embeddings import look_alikes
 
 from nearid_search.config import AnnConfig
-from nearid_search.indexer.approximate import ApproximateBackend, ScanRule
-from nearid_search.indexer.exact import ExactBackend
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.index_file import open_index
-from nearid_search.indexer.index_recipe import SearchSettings
-from nearid_search.indexer.index_refresh import Refresh, refresh_index
-from nearid_search.indexer.stored_index import open_backend
+from nearid_search.indexer.search.approximate import ApproximateBackend, ScanRule
+from nearid_search.indexer.search.exact import ExactBackend
+from nearid_search.indexer.search.index_file import open_index
+from nearid_search.indexer.search.index_recipe import SearchSettings
+from nearid_search.indexer.search.index_refresh import Refresh, refresh_index
+from nearid_search.indexer.search.stored_index import open_backend
 from nearid_search.similarity import Rows
 
 NEVER_SCAN = ScanRule(rows=-1, share=float("inf"))

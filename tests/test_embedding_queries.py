@@ -17,8 +17,8 @@ from nearid_search.errors import (
     NoEncoderError,
     ShapeError,
 )
-from nearid_search.indexer.embedding_export import export_embeddings
-from nearid_search.indexer.embedding_import import import_embeddings
+from nearid_search.indexer.exchange.embedding_export import export_embeddings
+from nearid_search.indexer.exchange.embedding_import import import_embeddings
 from nearid_search.records import Failure, QueryAnswer
 from nearid_search.similarity import unit_rows
 

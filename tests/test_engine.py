@@ -14,9 +14,9 @@ from stored_indexes import refresh
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.engine import SearchEngine
 from nearid_search.errors import ConfigError, FilterError, SearchIndexWarning, ShapeError, UnreadableImageError
-from nearid_search.indexer.approximate import ApproximateBackend
-from nearid_search.indexer.exact import ExactBackend
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.search.approximate import ApproximateBackend
+from nearid_search.indexer.search.exact import ExactBackend
 from nearid_search.similarity import Embeddings
 
 

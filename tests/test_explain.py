@@ -13,7 +13,7 @@ from nearid_search.encoder import IdentityEncoder
 from nearid_search.engine import SearchEngine
 from nearid_search.errors import ConfigError
 from nearid_search.explain import Explainer
-from nearid_search.indexer.build import index_catalogue
+from nearid_search.indexer.catalogue.build import index_catalogue
 from nearid_search.similarity import pair_scores
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

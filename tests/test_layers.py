@@ -25,11 +25,11 @@ LAYERS = (
         "explain",
         "strip",
         "suggestion_sheet",
-        "indexer.build",
-        "indexer.suggestions",
-        "indexer.tune",
+        "indexer.catalogue.build",
+        "indexer.review.suggestions",
+        "indexer.search.tune",
     ),
-    ("ranking", "verdict", "rerank", "indexer.view_neighbours"),
+    ("ranking", "verdict", "rerank", "indexer.review.view_neighbours"),
     ("indexer",),
     ("encoder", "image_encoder", "onnx_encoder", "onnx_export", "onnx_patch_colour"),
     (
@@ -90,13 +90,13 @@ HEAVY = {
 }
 # Parts of building a gallery: above the gallery although they sit beside it.
 BUILD_PARTS = (
-    "indexer.enrolment",
-    "indexer.plan",
-    "indexer.reconcile",
-    "indexer.run",
-    "indexer.survey",
+    "indexer.review.enrolment",
+    "indexer.catalogue.plan",
+    "indexer.catalogue.reconcile",
+    "indexer.catalogue.run",
+    "indexer.catalogue.survey",
 )
-RANKS |= dict.fromkeys(BUILD_PARTS, RANKS["indexer.build"])
+RANKS |= dict.fromkeys(BUILD_PARTS, RANKS["indexer.catalogue.build"])
 
 
 class Import(NamedTuple):
@@ -194,5 +194,5 @@ def test_modules_written_in_torch_are_imported_inside_functions(module: str) -> 
 def test_the_walk_sees_what_it_should() -> None:
     found = {(entry.target, entry.eager) for entry in imports_of("indexer.manifest")}
     assert ("nearid_search.errors", True) in found
-    assert ("pyarrow", False) in {(entry.target, entry.eager) for entry in imports_of("indexer.labels")}
-    assert rank_of("indexer.build") > rank_of("indexer.store") > rank_of("backbones.base") > rank_of("errors")
+    assert ("pyarrow", False) in {(entry.target, entry.eager) for entry in imports_of("indexer.catalogue.labels")}
+    assert rank_of("indexer.catalogue.build") > rank_of("indexer.store") > rank_of("backbones.base") > rank_of("errors")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nearid_search.errors import ShapeError
-from nearid_search.indexer.backend import make_backend
+from nearid_search.indexer.search.backend import make_backend
 from nearid_search.ranking import RankedIdentity, group_hits, rank_identities, rank_many, rank_set
 from nearid_search.similarity import Embeddings, unit_rows
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nearid_search.indexer.backend import make_backend
+from nearid_search.indexer.search.backend import make_backend
 from nearid_search.similarity import Embeddings, unit_rows
 
 

@@ -14,9 +14,9 @@ from nearid_search.eval.embedded_split import PlacedSamples
 from nearid_search.eval.intervals import RESAMPLES, Interval, Sampling, bootstrap_interval
 from nearid_search.eval.paired import PairedDifference, paired_difference
 from nearid_search.eval.protocols.gallery import index_of
-from nearid_search.indexer.approximate import ApproximateBackend
-from nearid_search.indexer.backend import VectorBackend, make_backend
-from nearid_search.indexer.exact import ExactBackend
+from nearid_search.indexer.search.approximate import ApproximateBackend
+from nearid_search.indexer.search.backend import VectorBackend, make_backend
+from nearid_search.indexer.search.exact import ExactBackend
 from nearid_search.similarity import Embeddings, Rows
 
 
@@ -65,7 +65,7 @@ def evaluate_ann_gap(
     Args:
         placed: the identities.
         embeddings: (R, D) float32 unit rows.
-        backend: as ``indexer.backend.make_backend`` names it.
+        backend: as ``indexer.search.backend.make_backend`` names it.
         fillers: (F,) rows in the index, too.
         resamples: of each interval.
         seed: of each interval.

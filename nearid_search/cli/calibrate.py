@@ -9,7 +9,7 @@ import typer
 
 from nearid_search.cli.options import GalleryOption, JsonOption, require_new_file
 from nearid_search.config import CalibrateConfig, QueryConfig
-from nearid_search.indexer.backend import BACKENDS
+from nearid_search.indexer.search.backend import BACKENDS
 
 
 def calibrate(

@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from nearid_search.cli.render import print_json, print_whole
-from nearid_search.indexer.correction_desk import Correction
-from nearid_search.indexer.restore_point import Tag
-from nearid_search.indexer.taking_back import PastEntry
+from nearid_search.indexer.corrections.desk import Correction
+from nearid_search.indexer.corrections.restore_point import Tag
+from nearid_search.indexer.corrections.taking_back import PastEntry
 
 
 def print_correction(made: Correction, *, json: bool) -> None:

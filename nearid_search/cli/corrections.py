@@ -12,7 +12,7 @@ from nearid_search.cli.options import GalleryOption, JsonOption
 from nearid_search.cli.suggest import suggest
 
 if TYPE_CHECKING:
-    from nearid_search.indexer.corrections import GalleryCorrections
+    from nearid_search.indexer.corrections.actions import GalleryCorrections
 
 ByOption = Annotated[str | None, typer.Option("--by", help="Who corrects. Default: the user of this process.")]
 BecauseOption = Annotated[str | None, typer.Option("--because", help="Why; kept in the log.")]

@@ -74,8 +74,8 @@ def check(
     """
     from nearid_search.cli import render
     from nearid_search.cli.enrolment_lines import print_enrolment
-    from nearid_search.indexer.enrolment import check_enrolment
     from nearid_search.indexer.gallery import Gallery
+    from nearid_search.indexer.review.enrolment import check_enrolment
 
     print_enrolment(check_enrolment(Gallery.open(gallery), seed=seed, on_warning=render.note), json=json)
 
@@ -102,7 +102,7 @@ def import_embeddings(
     Example: nearid-search gallery import embeddings.parquet --gallery shop
     """
     from nearid_search.cli.embeddings_progress import EmbeddingsProgress, print_import_report
-    from nearid_search.indexer import embedding_import
+    from nearid_search.indexer.exchange import embedding_import
 
     with EmbeddingsProgress(quiet=json) as progress:
         report = embedding_import.import_embeddings(
@@ -136,8 +136,8 @@ def export(
     Example: nearid-search gallery export exported.parquet
     """
     from nearid_search.cli.embeddings_progress import EmbeddingsProgress, print_export_report, print_table_report
-    from nearid_search.indexer.embedding_export import export_embeddings
-    from nearid_search.indexer.table_export import export_table
+    from nearid_search.indexer.exchange.embedding_export import export_embeddings
+    from nearid_search.indexer.exchange.table_export import export_table
 
     require_new_file(out, force=force)
     with EmbeddingsProgress(quiet=json) as progress:
@@ -173,7 +173,7 @@ def tune(
     from nearid_search.cli.rerank_tuning import run_rerank_tuning
     from nearid_search.cli.tuning_table import print_tuning
     from nearid_search.indexer.gallery import Gallery
-    from nearid_search.indexer.tune import tune_gallery
+    from nearid_search.indexer.search.tune import tune_gallery
 
     config = TuneConfig(queries=queries, seed=seed, max_loss=max_loss)
     if rerank:

@@ -75,7 +75,7 @@ def index(
     """
     from nearid_search.cli import render
     from nearid_search.encoder import describe_encoder
-    from nearid_search.indexer.build import index_catalogue
+    from nearid_search.indexer.catalogue.build import index_catalogue
     from nearid_search.indexer.encoder_choice import find_encoder_config
 
     search = AnnConfig(backend=backend, memory=memory, latency=latency)

@@ -9,7 +9,7 @@ import typer
 
 from nearid_search.config import EncoderConfig
 from nearid_search.errors import ConfigError
-from nearid_search.indexer.backend import BACKENDS
+from nearid_search.indexer.search.backend import BACKENDS
 
 GalleryOption = Annotated[
     Path | None,

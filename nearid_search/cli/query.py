@@ -19,7 +19,7 @@ from nearid_search.cli.options import (
 )
 from nearid_search.config import EncoderConfig, QueryConfig
 from nearid_search.errors import EmbeddingsError, UnreadableImageError
-from nearid_search.indexer.backend import BACKENDS
+from nearid_search.indexer.search.backend import BACKENDS
 from nearid_search.records import Failure, QueryAnswer
 
 EXIT_CODES = {"match": 0, "unknown": 3, "ambiguous": 4}
@@ -69,7 +69,7 @@ def query(
     from nearid_search.cli import render
     from nearid_search.engine import SearchEngine
     from nearid_search.explain import explain_answers
-    from nearid_search.indexer.scan import list_query_images
+    from nearid_search.indexer.catalogue.scan import list_query_images
 
     if bool(images) == (embeddings is not None):
         problem = "give pictures or --embeddings, not both" if images else "give pictures, or --embeddings FILE"

@@ -16,9 +16,9 @@ from rich.text import Text
 
 from nearid_search.cli.figures import figure_in_words
 from nearid_search.cli.progress import Bars
-from nearid_search.indexer.index_policy import Choice
-from nearid_search.indexer.run import Progress as IndexState
-from nearid_search.indexer.survey import Survey
+from nearid_search.indexer.catalogue.run import Progress as IndexState
+from nearid_search.indexer.catalogue.survey import Survey
+from nearid_search.indexer.search.index_policy import Choice
 from nearid_search.records import Failure, IndexReport, QueryAnswer
 
 _VERDICT_STYLE = {"match": "bold green", "ambiguous": "bold yellow", "unknown": "bold red"}
@@ -116,11 +116,11 @@ def print_dry_run(
     catalogue: Path, gallery: Path | None, identities: str | None, *, encoder: str, rebuild: bool, json: bool
 ) -> None:
     """Print what indexing would do; nothing is written."""
+    from nearid_search.indexer.catalogue.rebuild import refuse_to_lose_imports
+    from nearid_search.indexer.catalogue.survey import survey_catalogue
     from nearid_search.indexer.gallery import Gallery
     from nearid_search.indexer.location import locate_gallery
     from nearid_search.indexer.manifest import read_manifest
-    from nearid_search.indexer.rebuild import refuse_to_lose_imports
-    from nearid_search.indexer.survey import survey_catalogue
 
     folder = locate_gallery(gallery)
     if rebuild:

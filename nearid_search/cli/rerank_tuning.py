@@ -13,7 +13,7 @@ from rich.text import Text
 from nearid_search.cli.progress import Bars
 from nearid_search.cli.render import note, print_json, print_whole
 from nearid_search.config import TuneConfig
-from nearid_search.indexer.rerank_record import RerankRecord
+from nearid_search.indexer.search.rerank_record import RerankRecord
 
 
 class RerankProgress(Bars):

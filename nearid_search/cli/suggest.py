@@ -18,7 +18,7 @@ from nearid_search.cli.render import note, print_json, print_whole
 from nearid_search.config import SuggestConfig
 
 if TYPE_CHECKING:
-    from nearid_search.indexer.suggestion_records import Suggestion, Suggestions
+    from nearid_search.indexer.review.suggestion_records import Suggestion, Suggestions
 
 
 def suggest(
@@ -40,7 +40,7 @@ def suggest(
     Example: nearid-search gallery suggest -n 10
     """
     from nearid_search.indexer.gallery import Gallery
-    from nearid_search.indexer.suggestions import suggest_corrections
+    from nearid_search.indexer.review.suggestions import suggest_corrections
 
     require_new_file(html, force=force)
     opened = Gallery.open(gallery)

@@ -7,8 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from nearid_search.cli.render import note, print_json, print_whole
-from nearid_search.indexer.index_recipe import RECIPES
-from nearid_search.indexer.tune import TuneReport
+from nearid_search.indexer.search.index_recipe import RECIPES
+from nearid_search.indexer.search.tune import TuneReport
 
 
 def print_tuning(report: TuneReport, *, json: bool) -> None:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.errors import ConfigError, RerankUnusableError
 from nearid_search.image_encoder import Image, ImageEncoder
-from nearid_search.indexer.backend import VectorBackend
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.index_rows import GalleryRows
-from nearid_search.indexer.rerank_record import read_rerank_record
+from nearid_search.indexer.search.backend import VectorBackend
+from nearid_search.indexer.search.index_rows import GalleryRows
+from nearid_search.indexer.search.rerank_record import read_rerank_record
 from nearid_search.ranking import RankedIdentity
 from nearid_search.records import Reranking
 from nearid_search.rerank.expansion import expanded_scores

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.image_encoder import Image, ImageEncoder
-from nearid_search.indexer.backend import VectorBackend
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.index_rows import GalleryRows
+from nearid_search.indexer.search.backend import VectorBackend
+from nearid_search.indexer.search.index_rows import GalleryRows
 from nearid_search.ranking import RankedIdentity
 from nearid_search.records import Reranking
 from nearid_search.rerank.ladder import IDENTITIES, Reranker, chosen_rung, open_rung, why_not

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nearid_search.indexer.backend import VectorBackend
-from nearid_search.indexer.index_rows import GalleryRows
+from nearid_search.indexer.search.backend import VectorBackend
+from nearid_search.indexer.search.index_rows import GalleryRows
 from nearid_search.similarity import Embeddings, Rows
 
 SHORTLIST = 50

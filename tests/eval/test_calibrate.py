@@ -15,7 +15,7 @@ from nearid_search.engine import SearchEngine
 from nearid_search.errors import CalibrationError, CalibrationWarning, ConfigError, GalleryLockedError
 from nearid_search.eval.calibrate import CalibrationReport, calibrate_gallery
 from nearid_search.indexer.calibration_file import CALIBRATION_NAME, read_calibration, write_calibration
-from nearid_search.indexer.embedding_import import import_embeddings
+from nearid_search.indexer.exchange.embedding_import import import_embeddings
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.lock import writer_lock
 from nearid_search.records import QueryAnswer

@@ -12,9 +12,9 @@ from made_galleries import make_gallery
 
 from nearid_search.engine import SearchEngine
 from nearid_search.eval.calibration_trials import Trials, ask_gallery, marked_rows
-from nearid_search.indexer.embedding_import import import_embeddings
+from nearid_search.indexer.exchange.embedding_import import import_embeddings
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.view_sample import choose_views
+from nearid_search.indexer.review.view_sample import choose_views
 from nearid_search.ranking import rank_identities
 from nearid_search.similarity import Rows
 

@@ -16,8 +16,8 @@ from nearid_search.engine import SearchEngine
 from nearid_search.errors import ConfigError, RerankUnusableError, SearchIndexWarning
 from nearid_search.eval.rerank_tuning import Outcome, choose, figures_of, tune_rerank
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.rerank_record import RERANK_NAME, read_rerank_record, write_rerank_record
-from nearid_search.indexer.tune import find_look_alikes
+from nearid_search.indexer.search.rerank_record import RERANK_NAME, read_rerank_record, write_rerank_record
+from nearid_search.indexer.search.tune import find_look_alikes
 from nearid_search.ranking import group_hits
 from nearid_search.rerank.expansion import expanded_scores
 from nearid_search.rerank.ladder import PATCHES, RUNGS

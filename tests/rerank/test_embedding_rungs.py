@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from made_galleries import make_gallery
 from numpy.typing import NDArray
 
-from nearid_search.indexer.exact import ExactBackend
+from nearid_search.indexer.search.exact import ExactBackend
 from nearid_search.rerank.expansion import expanded_scores
 from nearid_search.rerank.neighbours import mutual_scores, sibling_scores
 from nearid_search.rerank.reciprocal import reciprocal_scores

@@ -11,7 +11,7 @@ from small_heads import write_head
 
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.engine import SearchEngine
-from nearid_search.indexer.build import index_catalogue
+from nearid_search.indexer.catalogue.build import index_catalogue
 from nearid_search.rerank.patches import patch_score
 from nearid_search.rerank.rung import Deadline, Rescored
 from nearid_search.rerank.shortlist import take_shortlist

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from nearid_search.errors import CatalogueError
-from nearid_search.indexer.labels import FolderLabels, Labels, read_labels
-from nearid_search.indexer.scan import ScannedFile, scan_catalogue
+from nearid_search.indexer.catalogue.labels import FolderLabels, Labels, read_labels
+from nearid_search.indexer.catalogue.scan import ScannedFile, scan_catalogue
 from nearid_search.records import Failure
 from nearid_search.trainer.distractors.config import SOURCES, DistractorConfig
 

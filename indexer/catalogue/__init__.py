@@ -1,0 +1,1 @@
+"""A catalogue of photographs becomes rows: walked, planned, encoded, written, and made again."""

@@ -1,0 +1,90 @@
+"""Read and decode ahead of the encoder, in threads, in order and in bounded memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Generator, Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nearid_search.errors import UnreadableImageError
+from nearid_search.image_encoder import ImageEncoder
+from nearid_search.images import decode_image, encode_thumbnail, read_file
+from nearid_search.indexer.catalogue.scan import ScannedFile
+from nearid_search.map_ahead import map_ahead
+
+
+class ReadFile(NamedTuple):
+    """What reading one file gave.
+
+    Attributes:
+        file: the file.
+        key: SHA-256 of its bytes in hex; None if they could not be read.
+        error: why it is no picture; None if it is one or its key was known.
+        prepared: (S, S, 3) uint8 input of the encoder; None if there is an error or the key was known.
+        width: of the picture, pixels.
+        height: of the picture, pixels.
+        thumbnail: JPEG bytes.
+    """
+
+    file: ScannedFile
+    key: str | None
+    error: str | None = None
+    prepared: NDArray[np.uint8] | None = None
+    width: int = 0
+    height: int = 0
+    thumbnail: bytes = b""
+
+
+def content_key(data: bytes) -> str:
+    """Return the key of a picture: SHA-256 of its file's bytes, in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_ahead(
+    files: Iterable[ScannedFile],
+    catalogue: Path,
+    encoder: ImageEncoder,
+    *,
+    known: Collection[str],
+    threads: int = 0,
+    ahead: int = 32,
+) -> Generator[ReadFile]:
+    """Read and prepare every file, in the order given.
+
+    Args:
+        files: what to read.
+        catalogue: the folder their paths are relative to.
+        encoder: decides the size pictures are prepared to.
+        known: keys that need no decoding; may grow while this runs.
+        threads: how many; 0 means one a processor core.
+        ahead: files in flight at most, so memory does not grow with the catalogue.
+
+    Returns:
+        A generator of one result a file, damaged ones included.
+    """
+    return map_ahead(lambda file: _read_one(file, catalogue, encoder, known), files, threads=threads, ahead=ahead)
+
+
+def _read_one(file: ScannedFile, catalogue: Path, encoder: ImageEncoder, known: Collection[str]) -> ReadFile:
+    key = None
+    try:
+        data = read_file(catalogue / file.path)
+        key = content_key(data)
+        if key in known:
+            return ReadFile(file, key)
+        image = decode_image(data, name=file.path, min_side=encoder.min_side)
+        return ReadFile(
+            file,
+            key,
+            None,
+            encoder.prepare(image.pixels, file.path),
+            image.width,
+            image.height,
+            encode_thumbnail(image.pixels),
+        )
+    except UnreadableImageError as error:
+        return ReadFile(file, key, error.reason)

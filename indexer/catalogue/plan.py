@@ -1,0 +1,108 @@
+"""What an indexing run would do, from one stat a file and the ledger; pure bookkeeping, no picture is opened.
+
+The one exception is a new file that has the size of a vanished one: its bytes are hashed to tell a move from a
+coincidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from nearid_search.indexer.catalogue.scan import ScannedFile
+from nearid_search.indexer.rows import FileRecord
+
+
+@dataclass
+class IndexPlan:
+    """The work an indexing run has before it.
+
+    Attributes:
+        new: files never seen.
+        changed: files whose size or time differs from the ledger's, with what the ledger holds.
+        moved: files seen under another path that is gone, with that path's record.
+        gone: records of this catalogue whose files are not there.
+        unchanged: records whose files need no look, readable or not.
+    """
+
+    new: list[ScannedFile] = field(default_factory=list)
+    changed: list[tuple[ScannedFile, FileRecord]] = field(default_factory=list)
+    moved: list[tuple[ScannedFile, FileRecord]] = field(default_factory=list)
+    gone: list[FileRecord] = field(default_factory=list)
+    unchanged: list[FileRecord] = field(default_factory=list)
+
+    @property
+    def num_indexed(self) -> int:
+        """Unchanged files that are in the gallery."""
+        return sum(record.error is None for record in self.unchanged)
+
+    @property
+    def num_unreadable(self) -> int:
+        """Unchanged files that could not be read before."""
+        return len(self.unchanged) - self.num_indexed
+
+    @property
+    def to_read(self) -> list[ScannedFile]:
+        """Files that must be opened, in catalogue order."""
+        return sorted([*self.new, *(scanned for scanned, _ in self.changed)])
+
+    def describe(self) -> str:
+        """Return the plan as one line."""
+        line = (
+            f"{self.num_indexed} indexed already, {len(self.new)} new, {len(self.changed)} changed, "
+            f"{len(self.moved)} moved, {len(self.gone)} gone"
+        )
+        return line + (f", {self.num_unreadable} unreadable as before" if self.num_unreadable else "")
+
+
+def make_plan(
+    scanned: Iterable[ScannedFile],
+    ledger: Iterable[FileRecord],
+    *,
+    stored: Callable[[str], str],
+    in_catalogue: Callable[[str], bool],
+    content_key: Callable[[str], str | None],
+) -> IndexPlan:
+    """Compare a catalogue with the ledger.
+
+    Args:
+        scanned: the catalogue's files.
+        ledger: everything the gallery knows, of this and other catalogues.
+        stored: turns a catalogue path into a stored path.
+        in_catalogue: whether a stored path belongs to this catalogue.
+        content_key: SHA-256 of a catalogue file's bytes; None if it cannot be read.
+
+    Returns:
+        The plan.
+    """
+    known = {record.path: record for record in ledger}
+    plan = IndexPlan()
+    for file in scanned:
+        record = known.pop(stored(file.path), None)
+        if record is None:
+            plan.new.append(file)
+        elif (record.size, record.mtime_ns) == (file.size, file.mtime_ns):
+            plan.unchanged.append(record)
+        else:
+            plan.changed.append((file, record))
+    plan.gone = sorted(record for path, record in known.items() if in_catalogue(path))
+    _find_moves(plan, content_key)
+    return plan
+
+
+def _find_moves(plan: IndexPlan, content_key: Callable[[str], str | None]) -> None:
+    gone_sizes = {record.size for record in plan.gone if record.key and record.error is None}
+    if not gone_sizes:
+        return
+    gone_by_key = {record.key: record for record in reversed(plan.gone) if record.key and record.error is None}
+    still_new = []
+    for file in plan.new:
+        key = content_key(file.path) if file.size in gone_sizes else None
+        record = gone_by_key.pop(key, None) if key is not None else None
+        if record is None:
+            still_new.append(file)
+        else:
+            plan.moved.append((file, record))
+    taken = {record.path for _, record in plan.moved}
+    plan.new = still_new
+    plan.gone = [record for record in plan.gone if record.path not in taken]

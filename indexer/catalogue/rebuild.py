@@ -1,0 +1,110 @@
+"""A gallery that is made anew grows beside the old one, as a draft, and takes its place in one rename.
+
+``manifest.json`` names the folder of the tables in force, ``draft.json`` those of the draft. Publishing renames the
+second over the first, so a crash leaves one gallery or the other, and readers find the old one until then.
+"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, GalleryWriteError, NoEncoderError
+from nearid_search.indexer.corrections.log import LOG_NAME
+from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.manifest import (
+    DRAFT_NAME,
+    HEAD_NAME,
+    MANIFEST_NAME,
+    TABLES_NAME,
+    publish_manifest,
+    read_manifest,
+)
+from nearid_search.indexer.search.index_manifest import INDEX_DIRNAME
+
+if TYPE_CHECKING:
+    from nearid_search.image_encoder import ImageEncoder
+
+_OWN_FILES = {MANIFEST_NAME, DRAFT_NAME, INDEX_DIRNAME, LOG_NAME, "writer.lock", "writer.json"}
+
+
+def open_draft(folder: Path, encoder: ImageEncoder) -> Gallery:
+    """Go on with the draft an interrupted rebuild left, or begin one.
+
+    Args:
+        folder: the gallery's folder; the caller holds its writer lock.
+        encoder: what the new gallery is made by. A draft made by another is dropped.
+
+    Returns:
+        The draft, to be indexed into and then given to ``publish_draft``.
+    """
+    if (folder / DRAFT_NAME).exists():
+        try:
+            draft = Gallery.open(folder, manifest_name=DRAFT_NAME)
+            draft.check_encoder(encoder)
+            return draft
+        except (GalleryCorruptError, GalleryMismatchError):
+            (folder / DRAFT_NAME).unlink()  # its tables go with the old ones when the next draft is published
+    return Gallery.create(folder, encoder, manifest_name=DRAFT_NAME, tables=f"{TABLES_NAME}-{uuid.uuid4().hex[:8]}")
+
+
+def refuse_to_lose_imports(folder: Path) -> None:
+    """Refuse a rebuild that would drop embeddings whose pictures are not at hand.
+
+    Args:
+        folder: the gallery's folder; a gallery that is missing or damaged loses nothing more.
+
+    Raises:
+        NoEncoderError: if the gallery holds imported embeddings.
+    """
+    try:
+        imported = 0 if read_manifest(folder) is None else Gallery.open(folder).store.num_imported()
+    except GalleryCorruptError:
+        return  # a rebuild is the remedy for exactly this
+    if imported:
+        raise NoEncoderError(
+            f"{folder} holds {imported} imported embeddings, which no rebuild can make again: make the new gallery in "
+            "another --gallery, and keep them with: nearid-search gallery export"
+        )
+
+
+def publish_draft(draft: Gallery) -> None:
+    """Put a complete draft in the old gallery's place and delete the old tables and head.
+
+    Args:
+        draft: what ``open_draft`` returned; the caller still holds the writer lock.
+
+    Raises:
+        GalleryWriteError: if the folder cannot be written.
+    """
+    publish_manifest(draft.folder)
+    in_force = {draft.manifest.tables, draft.manifest.encoder.head}
+    for beginning in (TABLES_NAME, HEAD_NAME):
+        for folder in draft.folder.glob(f"{beginning}*"):
+            if folder.name not in in_force:
+                shutil.rmtree(folder)
+
+
+def require_gallery_folder(folder: Path) -> None:
+    """Refuse to make a gallery in a folder that holds something else.
+
+    Raises:
+        GalleryWriteError: if the folder is a file, cannot be read, or holds files of others and no gallery.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise GalleryWriteError(f"{folder} is a file: give a folder for the gallery")
+    try:
+        names = sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
+    except OSError as error:
+        raise GalleryWriteError(f"cannot look into {folder}: {error.strerror}") from error
+    foreign = [name for name in names if not _is_own(name)]
+    if foreign and MANIFEST_NAME not in names:
+        raise GalleryWriteError(
+            f"{folder} holds other files ({foreign[0]}): give an empty or new folder for the gallery"
+        )
+
+
+def _is_own(name: str) -> bool:
+    return name in _OWN_FILES or name.startswith((TABLES_NAME, HEAD_NAME)) or name.endswith(".tmp")

@@ -1,0 +1,1 @@
+"""What people say of identities: a log, and tables that follow it."""

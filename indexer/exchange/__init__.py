@@ -1,0 +1,1 @@
+"""Embeddings and tables that come into a gallery or leave it as files."""

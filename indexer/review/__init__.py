@@ -1,0 +1,1 @@
+"""What in a gallery looks wrong, for a person to decide."""
