@@ -15,7 +15,7 @@ The same scenes with traced light, a second or two a picture, in another environ
     /tmp/cycles/bin/pip install --no-deps mvtb-data==1.6.1
     /tmp/cycles/bin/pip install -r benchmarks/identity_renderer/requirements-cycles.txt
     /tmp/cycles/bin/python benchmarks/render_identities.py --out /tmp/traced --renderer cycles --split test \
-        --looks 8 --packages 1600 --limit 42 --memory-gib 8
+        --looks 8 --packages 1600 --limit 46 --memory-gib 8
 
 The set lies in folders (<split>/<identity>/<view>/positive.jpg, distractor-<source>.jpg, mask.png) beside
 `manifest.parquet` and `manifest.json`. It is split by mesh, and no photograph stands behind things of two splits. An
