@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,6 @@ from nearid_search.config import AnnConfig, EncoderConfig
 from nearid_search.errors import GalleryMismatchError
 from nearid_search.foreground import NONE as FOREGROUND_NONE
 from nearid_search.head_file import save_head
-from nearid_search.indexer.calibration_file import describe_calibration
 from nearid_search.indexer.corrections.log import CorrectionLog, standing_of
 from nearid_search.indexer.corrections.restore_point import made_after, versions_at
 from nearid_search.indexer.corrections.state import Corrections
@@ -31,8 +30,6 @@ from nearid_search.indexer.manifest import (
 )
 from nearid_search.indexer.search.index_manifest import INDEX_DIRNAME
 from nearid_search.indexer.search.index_rows import GalleryRows
-from nearid_search.indexer.search.rerank_record import describe_rerank
-from nearid_search.indexer.search.stored_index import describe_index
 from nearid_search.indexer.store import GalleryStore
 from nearid_search.records import Failure
 
@@ -281,26 +278,6 @@ class Gallery:
 
     def info(self) -> dict[str, Any]:
         """Return what ``gallery info --json`` prints."""
-        identities = self.identities()
-        record = self.manifest.encoder
-        return {
-            "gallery": str(self.folder),
-            "images": sum(identities.values()),
-            "imported": self.store.num_imported(),
-            "identities": len(identities),
-            "failed": len(self.failures()),
-            "encoder": record.fingerprint,
-            "backbone": record.backbone,
-            "dtype": record.dtype,
-            "head": record.head,
-            "foreground": record.foreground,
-            "dim": record.dim,
-            "metadata": [field.name for field in self.store.metadata_fields],
-            "catalogues": sorted(self.manifest.catalogues),
-            "created_at": self.manifest.created_at,
-            "version": self.store.version,
-            "search": asdict(self.manifest.search),
-            "index": describe_index(self.index_dir, self.rows()),
-            "calibration": describe_calibration(self.folder, self.rows()),
-            "rerank": describe_rerank(self.folder, self.rows()),
-        }
+        from nearid_search.indexer.gallery_info import describe_gallery
+
+        return describe_gallery(self)

@@ -17,14 +17,8 @@ if TYPE_CHECKING:
     from nearid_search.indexer.exchange.embedding_export import export_embeddings
     from nearid_search.indexer.exchange.embedding_import import import_embeddings
     from nearid_search.indexer.gallery import Gallery
-    from nearid_search.records import (
-        ExportReport,
-        IdentityMatch,
-        ImportReport,
-        IndexReport,
-        MatchedImage,
-        QueryAnswer,
-    )
+    from nearid_search.records import IdentityMatch, MatchedImage, QueryAnswer
+    from nearid_search.reports import ExportReport, ImportReport, IndexReport
     from nearid_search.trainer.config import TrainConfig
     from nearid_search.trainer.recipe import TrainReport, train
 
@@ -32,12 +26,12 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "CalibrationReport": "nearid_search.eval.calibrate",
-    "ExportReport": "nearid_search.records",
+    "ExportReport": "nearid_search.reports",
     "Gallery": "nearid_search.indexer.gallery",
     "IdentityEncoder": "nearid_search.encoder",
     "IdentityMatch": "nearid_search.records",
-    "ImportReport": "nearid_search.records",
-    "IndexReport": "nearid_search.records",
+    "ImportReport": "nearid_search.reports",
+    "IndexReport": "nearid_search.reports",
     "MatchedImage": "nearid_search.records",
     "NearIDError": "nearid_search.errors",
     "QueryAnswer": "nearid_search.records",

@@ -21,6 +21,7 @@ LAYERS = (
     ("trainer", "eval"),
     (
         "engine",
+        "embedding_engine",
         "enrolled",
         "explain",
         "strip",
@@ -60,6 +61,7 @@ LAYERS = (
         "calibration",
         "similarity",
         "records",
+        "reports",
         "config",
         "device",
         "durable_file",

@@ -34,7 +34,8 @@ from nearid_search.indexer.manifest import Manifest, read_manifest, require_enco
 from nearid_search.indexer.review.enrolment import check_enrolment
 from nearid_search.indexer.search.faiss_ann import OnStep
 from nearid_search.indexer.search.index_refresh import OnChoice, refresh_search, require_backend
-from nearid_search.records import Failure, IndexReport
+from nearid_search.records import Failure
+from nearid_search.reports import IndexReport
 
 __all__ = ["OnPlan", "OnProgress", "Progress", "index_catalogue"]
 

@@ -25,7 +25,8 @@ from nearid_search.indexer.corrections.state import Corrections
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.location import stored_path
 from nearid_search.indexer.rows import FileRecord, ImageRow
-from nearid_search.records import Failure, IndexReport
+from nearid_search.records import Failure
+from nearid_search.reports import IndexReport
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from nearid_search.durable_file import replacing
 from nearid_search.errors import ConfigError
 from nearid_search.indexer.exchange.embeddings_file import MAKER_ENTRY, rows_at_once
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.records import ExportReport
+from nearid_search.reports import ExportReport
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -36,7 +36,7 @@ from nearid_search.indexer.manifest import read_manifest
 from nearid_search.indexer.schema import CATALOGUE_IDENTITY
 from nearid_search.indexer.search.faiss_ann import OnStep
 from nearid_search.indexer.search.index_refresh import OnChoice, refresh_search, require_backend
-from nearid_search.records import ImportReport
+from nearid_search.reports import ImportReport
 
 if TYPE_CHECKING:
     import pyarrow as pa

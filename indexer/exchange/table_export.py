@@ -12,7 +12,7 @@ from nearid_search.errors import ConfigError
 from nearid_search.indexer.exchange.row_files import file_format, row_writer
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.schema import CATALOGUE_IDENTITY
-from nearid_search.records import TableExportReport
+from nearid_search.reports import TableExportReport
 
 if TYPE_CHECKING:
     import pyarrow as pa

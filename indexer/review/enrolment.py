@@ -23,7 +23,7 @@ from nearid_search.indexer.search.index_rows import GalleryRows
 from nearid_search.indexer.search.row_keys import KEY_LENGTH, find_keys
 from nearid_search.indexer.search.stored_index import OnWarning
 from nearid_search.ranking import RankedIdentity, rank_many
-from nearid_search.records import Doubt, EnrolmentReport
+from nearid_search.reports import Doubt, EnrolmentReport
 from nearid_search.similarity import Rows, pair_scores
 
 MOST_VIEWS = 2_000

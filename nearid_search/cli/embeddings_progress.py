@@ -10,7 +10,7 @@ from nearid_search.cli.progress import Bars
 from nearid_search.cli.render import note, print_json
 from nearid_search.indexer.exchange.import_plan import ImportPlan, ImportProgress
 from nearid_search.indexer.search.index_policy import Choice
-from nearid_search.records import ExportReport, ImportReport, TableExportReport
+from nearid_search.reports import ExportReport, ImportReport, TableExportReport
 
 
 class EmbeddingsProgress(Bars):

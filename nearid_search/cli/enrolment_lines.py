@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from nearid_search.cli.render import note, print_json
-from nearid_search.records import EnrolmentReport
+from nearid_search.reports import EnrolmentReport
 
 
 def print_enrolment(report: EnrolmentReport, *, json: bool) -> None:

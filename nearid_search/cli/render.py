@@ -19,7 +19,8 @@ from nearid_search.cli.progress import Bars
 from nearid_search.indexer.catalogue.run import Progress as IndexState
 from nearid_search.indexer.catalogue.survey import Survey
 from nearid_search.indexer.search.index_policy import Choice
-from nearid_search.records import Failure, IndexReport, QueryAnswer
+from nearid_search.records import Failure, QueryAnswer
+from nearid_search.reports import IndexReport
 
 _VERDICT_STYLE = {"match": "bold green", "ambiguous": "bold yellow", "unknown": "bold red"}
 _FAILURES_SHOWN = 20

@@ -13,7 +13,7 @@ from nearid_search.encoder import IdentityEncoder
 from nearid_search.errors import CatalogueError, GalleryMismatchError
 from nearid_search.indexer.catalogue.build import index_catalogue
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.records import IndexReport
+from nearid_search.reports import IndexReport
 
 Index = Callable[..., IndexReport]
 FOUR = {"chair/1.png": 1, "chair/2.png": 2, "lamp/1.png": 3, "table/1.png": 4}

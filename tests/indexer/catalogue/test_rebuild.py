@@ -14,7 +14,7 @@ from nearid_search.indexer.catalogue.run import Progress
 from nearid_search.indexer.catalogue.survey import Survey
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.manifest import DRAFT_NAME, MANIFEST_NAME
-from nearid_search.records import IndexReport
+from nearid_search.reports import IndexReport
 
 SMALL_WRITES = IndexConfig(batch_size=2, write_rows=2, decoders=1)
 SIX = {f"{name}/{number}.png": 3 * number + ord(name) for name in "abc" for number in (1, 2)}

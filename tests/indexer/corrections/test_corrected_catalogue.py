@@ -12,7 +12,8 @@ from nearid_search.engine import SearchEngine
 from nearid_search.errors import CorrectionError
 from nearid_search.indexer.catalogue.build import index_catalogue
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.records import IndexReport, QueryAnswer
+from nearid_search.records import QueryAnswer
+from nearid_search.reports import IndexReport
 
 
 class Shop:

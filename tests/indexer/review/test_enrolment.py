@@ -9,7 +9,7 @@ from made_galleries import add_images, key_of, make_gallery
 
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.review.enrolment import MOST_DOUBTS, check_enrolment
-from nearid_search.records import EnrolmentReport
+from nearid_search.reports import EnrolmentReport
 from nearid_search.similarity import unit_rows
 
 VECTORS, CODES = look_alikes(4, 60, 5, offset=0.8, noise=0.3)
