@@ -131,6 +131,7 @@ def _run(arguments: list[str], options: argparse.Namespace, names: list[str]) ->
                 code = subprocess.run(
                     [sys.executable, __file__, *arguments, "--shard", str(listed)],
                     check=False,
+                    stdout=subprocess.DEVNULL,  # Blender names every file that it writes
                     stderr=errors,
                     timeout=options.timeout,
                     preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
