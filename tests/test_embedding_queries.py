@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from embedding_files import directions, write_embeddings
 
-from nearid_search import engine as engine_module
+from nearid_search import embedding_engine
 from nearid_search.engine import SearchEngine
 from nearid_search.errors import (
     ConfigError,
@@ -55,7 +55,7 @@ def test_a_file_is_answered_as_each_row_alone(
     k: int, block: int, where: str | None, backend: str, gallery: Path, queries: np.ndarray, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(engine_module, "_QUERIES_AT_ONCE", block)
+    monkeypatch.setattr(embedding_engine, "_QUERIES_AT_ONCE", block)
     source = write_embeddings(tmp_path / "q.parquet", queries, None, rows_a_group=17)
     engine = SearchEngine.open(gallery, encode=False, backend=backend)
     together = list(engine.query_embeddings(source, k=k, where=where))
