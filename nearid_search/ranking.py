@@ -186,9 +186,10 @@ def group_hits(scores: NDArray[np.float32], rows: Rows, codes: NDArray[np.int64]
             first[code] = place
             if len(first) > k:  # where the last one kept ends
                 break
-    stops = [*list(first.values())[1:], len(numbers)]
+    kept = list(first.items())[:k]
+    stops = [*list(first.values())[1:], len(numbers)][: len(kept)]  # where there is no hit nothing ends
     ranked = []
-    for (code, start), stop in zip(list(first.items())[:k], stops, strict=False):
+    for (code, start), stop in zip(kept, stops, strict=True):
         own = [place for place in range(start, stop) if numbers[place] == code]
         ranked.append(RankedIdentity(code, rows[own], scores[own]))
     return ranked

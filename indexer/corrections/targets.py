@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -153,7 +154,7 @@ def check_name(identity: str) -> None:
 
 def _like(wanted: str, names: Iterable[str]) -> str:
     """Return the names most like a mistyped one, as the end of a sentence."""
-    compared = [name for name, _ in zip(names, range(_COMPARED), strict=False)]
+    compared = list(islice(names, _COMPARED))
     folded = {name.casefold(): name for name in reversed(compared)}
     close = difflib.get_close_matches(wanted.casefold(), folded, n=_SUGGESTED, cutoff=0.6)
     return ": did you mean " + " or ".join(repr(folded[name]) for name in close) + "?" if close else ""

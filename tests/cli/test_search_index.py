@@ -1,11 +1,10 @@
 """The search index as a script sees it: asked for, used, described, damaged and mended."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from catalogues import draw
+from command_output import said
 
 from nearid_search.cli.app import run
 
@@ -20,14 +19,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
         draw(home / f"catalogue/{number % 4}/{number}.png", number)
     assert run(["index", str(home / "catalogue"), "--gallery", str(home / ".nearid"), "--backend", "hnsw-sq8"]) == 0
     return home
-
-
-def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[Any, str]:
-    """Run a command; return its JSON and what it said on stderr."""
-    capsys.readouterr()
-    assert run([*arguments, "--json"]) == 0
-    captured = capsys.readouterr()
-    return json.loads(captured.out), captured.err
 
 
 @pytest.mark.usefixtures("inside")
