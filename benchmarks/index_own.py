@@ -44,6 +44,8 @@ DIM = 256  # of the default encoder with the head that ships
 GALLERY = "nearid"
 _FAISS_NAMES = {"ef_search": "efSearch", "nprobe": "nprobe", "k_factor": "k_factor_rf"}
 _TO_BE_READ = 1 << 30
+_BLOCK, _WARM = 50, 5  # queries
+_SPUN_OUT_S = 0.05
 
 
 def main() -> None:
@@ -128,7 +130,7 @@ def search(options: argparse.Namespace) -> dict[str, Any]:
         "rank": lambda query: rank_identities(backend, query, codes, k=K),
         "answer": lambda query: engine.answer(query, label="query", k=K),
     }
-    times = _interleaved(calls, queries, options.repeats)
+    times = _in_turn(calls, queries, options.repeats)
     p50 = {name: np.median(each, axis=1) for name, each in times.items()}
     percentiles = {
         f"{name}_p{p}_ms": [round(1000 * float(value), 4) for value in np.percentile(each, p, axis=1)]
@@ -252,20 +254,26 @@ def _faiss_settings(manifest: IndexManifest) -> dict[str, int]:
     return {_FAISS_NAMES[name]: getattr(manifest.settings, name) for name in names if name in _FAISS_NAMES}
 
 
-def _interleaved(
+def _in_turn(
     calls: dict[str, Callable[[Embeddings], Any]], queries: Embeddings, repeats: int
 ) -> dict[str, NDArray[np.float64]]:
-    """Time every call on every query, the calls in turn and each first as often; (repeats, queries) seconds each."""
+    """Time every call on every query, in blocks of queries, each call first as often; (repeats, queries) seconds.
+
+    Not one query at a time: FAISS and NumPy have threads of their own, which go on spinning for milliseconds after a
+    call and would be timed with whatever comes next.
+    """
     times = {name: np.empty((repeats, len(queries))) for name in calls}
     names = list(calls)
-    for repeat in range(-1, repeats):
-        for number in range(len(queries)):
-            query = queries[number : number + 1]
+    for repeat in range(repeats):
+        for block, first in enumerate(range(0, len(queries), _BLOCK)):
             for turn in range(len(names)):
-                name = names[(turn + number) % len(names)]
-                started = time.perf_counter()
-                calls[name](query)
-                if repeat >= 0:  # the first pass warms up
+                name = names[(turn + block + repeat) % len(names)]
+                time.sleep(_SPUN_OUT_S)
+                for warm in range(_WARM):
+                    calls[name](queries[first + warm : first + warm + 1])
+                for number in range(first, min(first + _BLOCK, len(queries))):
+                    started = time.perf_counter()
+                    calls[name](queries[number : number + 1])
                     times[name][repeat, number] = time.perf_counter() - started
     return times
 
