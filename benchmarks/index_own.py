@@ -28,7 +28,7 @@ from lookalikes import VIEWS, make_lookalikes
 from numpy.typing import NDArray
 from record import summarize
 
-from nearid_search.config import AnnConfig
+from nearid_search.config import AUTO, AnnConfig
 from nearid_search.engine import SearchEngine
 from nearid_search.eval.intervals import bootstrap_interval
 from nearid_search.indexer.exchange.embedding_import import import_embeddings
@@ -41,7 +41,6 @@ from nearid_search.ranking import FIRST_FETCH, rank_identities, rank_many
 from nearid_search.similarity import Embeddings, top_k
 
 DIM = 256  # of the default encoder with the head that ships
-GALLERY = "nearid"
 _FAISS_NAMES = {"ef_search": "efSearch", "nprobe": "nprobe", "k_factor": "k_factor_rf"}
 _TO_BE_READ = 1 << 30
 _BLOCK, _WARM = 50, 5  # queries
@@ -57,6 +56,8 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=1_000)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--found", type=Path)
+    parser.add_argument("--gallery", default="nearid", help="name of the gallery's folder")
+    parser.add_argument("--backend", default=AUTO, help="which index it gets")
     options = parser.parse_args()
     print(json.dumps(STEPS[options.step](options)))
 
@@ -88,12 +89,12 @@ def build(options: argparse.Namespace) -> dict[str, Any]:
     started = time.perf_counter()
     report = import_embeddings(
         options.folder / "embeddings.parquet",
-        gallery=options.folder / GALLERY,
-        search=AnnConfig(),
+        gallery=options.folder / options.gallery,
+        search=AnnConfig(backend=options.backend),
         on_choice=lambda _choice: chosen.append(time.perf_counter()),
     )
     finished = time.perf_counter()
-    gallery = Gallery.open(options.folder / GALLERY)
+    gallery = Gallery.open(options.folder / options.gallery)
     manifest = read_index_manifest(gallery.index_dir)
     size = {} if manifest is None else {part: file.size for part, file in manifest.files.items()}
     return {
@@ -110,19 +111,21 @@ def build(options: argparse.Namespace) -> dict[str, Any]:
 def tune(options: argparse.Namespace) -> dict[str, Any]:
     """Tune the index by the product's own rule."""
     started = time.perf_counter()
-    report = tune_gallery(Gallery.open(options.folder / GALLERY)).as_dict()
+    report = tune_gallery(Gallery.open(options.folder / options.gallery)).as_dict()
     return {"tune_s": round(time.perf_counter() - started, 2), "tuning": report["tuning"]}
 
 
 def search(options: argparse.Namespace) -> dict[str, Any]:
     """Time one query after another: FAISS alone, with exact re-scoring, with grouping, and as a whole answer."""
-    engine, codes, queries = _opened(options.folder)
+    engine, codes, queries = _opened(options)
     backend, fetch = engine.backend, min(len(codes), max(FIRST_FETCH, 4 * (K + 1)))
     bare = _bare_faiss(engine)
     nominated = min(len(codes), 2 * fetch + 16)  # what the gallery asks of an index for as many rows
     found = backend.search(queries, k=K)[1]
-    paths = Gallery.open(options.folder / GALLERY).rows().labels.column("path").to_pylist()
-    np.save(options.folder / f"{GALLERY}.found.npy", np.array([[int(paths[row]) for row in rows] for rows in found]))
+    paths = Gallery.open(options.folder / options.gallery).rows().labels.column("path").to_pylist()
+    np.save(
+        options.folder / f"{options.gallery}.found.npy", np.array([[int(paths[row]) for row in rows] for rows in found])
+    )
     calls: dict[str, Callable[[Embeddings], Any]] = {
         "faiss": lambda query: bare.search(query, K),
         "faiss_as_far": lambda query: bare.search(query, nominated),
@@ -151,8 +154,8 @@ def batch(options: argparse.Namespace) -> dict[str, Any]:
     """Time all queries at once: exact search and FAISS's flat index in turn, then the gallery as it is searched."""
     import faiss
 
-    engine, codes, queries = _opened(options.folder)
-    vectors = Gallery.open(options.folder / GALLERY).rows().vectors
+    engine, codes, queries = _opened(options)
+    vectors = Gallery.open(options.folder / options.gallery).rows().vectors
     exact = make_backend("exact", vectors)
     flat = faiss.IndexFlatIP(vectors.shape[1])
     flat.add(vectors)
@@ -181,7 +184,7 @@ def open_gallery(options: argparse.Namespace) -> dict[str, Any]:
     """Time from opening the gallery to the first answer, LanceDB and FAISS not yet imported by then."""
     query = np.load(options.folder / "queries.npy")[:1]
     started = time.perf_counter()
-    engine = SearchEngine.open(options.folder / GALLERY, encode=False)
+    engine = SearchEngine.open(options.folder / options.gallery, encode=False)
     engine.answer(query, label="query", k=K)
     return {"seconds": time.perf_counter() - started, "answered_at": time.time()}
 
@@ -207,7 +210,7 @@ def judge(options: argparse.Namespace) -> dict[str, Any]:
 
 def index(options: argparse.Namespace) -> dict[str, Any]:
     """Return how FAISS itself would make the gallery's index; a flat one where the gallery has none."""
-    manifest = read_index_manifest(Gallery.open(options.folder / GALLERY).index_dir)
+    manifest = read_index_manifest(Gallery.open(options.folder / options.gallery).index_dir)
     if manifest is None:
         return {"factory": "Flat", "settings": {}}
     return {"factory": manifest.factory, "settings": _faiss_settings(manifest)}
@@ -226,9 +229,9 @@ def bandwidth(options: argparse.Namespace) -> dict[str, Any]:
     return {"gb_per_s": summarize(rates[1:]), "threads": cores}
 
 
-def _opened(folder: Path) -> tuple[SearchEngine, NDArray[np.int64], Embeddings]:
-    engine = SearchEngine.open(folder / GALLERY, encode=False)
-    return engine, engine.gallery.rows().identities().codes, np.load(folder / "queries.npy")
+def _opened(options: argparse.Namespace) -> tuple[SearchEngine, NDArray[np.int64], Embeddings]:
+    engine = SearchEngine.open(options.folder / options.gallery, encode=False)
+    return engine, engine.gallery.rows().identities().codes, np.load(options.folder / "queries.npy")
 
 
 def _bare_faiss(engine: SearchEngine) -> Any:  # noqa: ANN401  (FAISS has no types)

@@ -16,7 +16,13 @@ from index_scale import read_lines
 from record import RESULTS
 
 PICTURE = Path(__file__).parent.parent / "docs" / "pictures" / "index-scale.svg"
-NAMES = {"nearid": "nearid-search", "faiss": "FAISS, same index", "lancedb": "LanceDB", "usearch": "usearch"}
+NAMES = {
+    "nearid": "nearid-search",
+    "nearid-graph": "nearid-search, graph",
+    "faiss": "FAISS, same index",
+    "lancedb": "LanceDB",
+    "usearch": "usearch",
+}
 COLUMNS = (
     "system", "rows", "index", "rank-1 lost, points", "recall@10", "p50, ms", "p95, ms", "queries/s", "build, s",
     "index, MB", "peak build, MiB", "peak search, MiB",

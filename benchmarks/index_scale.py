@@ -27,7 +27,9 @@ from record import RESULTS, describe_machine, load_average, summarize
 
 HERE = Path(__file__).parent
 OWN, PEER = HERE / "index_own.py", HERE / "index_peers.py"
-SYSTEMS = ("bandwidth", "nearid", "faiss", "lancedb", "usearch", "autofaiss")
+SYSTEMS = ("bandwidth", "nearid", "nearid-graph", "faiss", "lancedb", "usearch", "autofaiss")
+OWN_BACKENDS = {"nearid": "auto", "nearid-graph": "hnsw-sq8"}
+"""Galleries of ours and the index each gets: what the policy chooses, and a graph."""
 ELSEWHERE = ("usearch", "autofaiss")
 """What runs in the peers' own environment."""
 
@@ -74,22 +76,23 @@ def _measure(system: str, size: int, options: argparse.Namespace) -> dict[str, A
         return _own("bandwidth", folder, options)[0]
     if not (folder / "truth.npy").exists():  # the last of its files
         _own("prepare", folder, options, "--rows", str(size))
-    measured = _measure_own(folder, options) if system == "nearid" else _measure_peer(system, folder, options)
+    measured = (_measure_own if system in OWN_BACKENDS else _measure_peer)(system, folder, options)
     judged, _ = _own("judge", folder, options, "--found", str(folder / f"{system}.found.npy"))
     return {**judged, **measured}
 
 
-def _measure_own(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    shutil.rmtree(folder / "nearid", ignore_errors=True)  # what a stopped run has left
+def _measure_own(system: str, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    shutil.rmtree(folder / system, ignore_errors=True)  # what a stopped run has left
+    chosen = ("--gallery", system, "--backend", OWN_BACKENDS[system])
     measured: dict[str, Any] = {}
     peaks = {}
     for step in ("build", "tune", "search", "batch"):
-        found, peaks[step] = _own(step, folder, options)
+        found, peaks[step] = _own(step, folder, options, *chosen)
         measured |= found
     opened, whole = [], []
     for _ in range(options.repeats):
         started = time.time()
-        answer, peaks["open"] = _own("open", folder, options)
+        answer, peaks["open"] = _own("open", folder, options, *chosen)
         opened.append(answer["seconds"])
         whole.append(answer["answered_at"] - started)
     return {

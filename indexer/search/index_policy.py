@@ -63,8 +63,8 @@ def choose_index(rows: int, dim: int, budget: Budget) -> Choice:
     """Choose the most faithful way to search that keeps within the budget.
 
     Vectors that do not fit into the memory stay on disk. Otherwise, in order: every vector, eight-bit codes of every
-    vector, a graph, clusters, clusters of one-bit codes. An index that is too big is never chosen; one that is too slow
-    only if nothing else fits, and the reason then says so.
+    vector, clusters of such codes, a graph of them, clusters of one-bit codes. An index that is too big is never
+    chosen; one that is too slow only if nothing else fits, and the reason then says so.
 
     Args:
         rows: vectors in the gallery.
@@ -75,7 +75,7 @@ def choose_index(rows: int, dim: int, budget: Budget) -> Choice:
         >>> choose_index(10_000, 384, Budget(memory=2**30, latency=0.01)).backend
         'exact'
         >>> choose_index(1_000_000, 384, Budget(memory=8 * 2**30, latency=0.01)).backend
-        'hnsw-sq8'
+        'ivf-sq8'
     """
     vectors = 4 * rows * dim
     if vectors > budget.memory:
@@ -88,7 +88,7 @@ def choose_index(rows: int, dim: int, budget: Budget) -> Choice:
         return Choice("exact", reason, noteworthy=False)
     need = f"a scan of {_size(rows, dim)} takes about {_time(exact)} of the {_time(budget.latency)} allowed"
     costs = {
-        name: (vectors + indexformat_memory(recipe, rows, dim), _seconds(recipe, rows, dim))
+        name: (vectors + index_bytes(recipe, rows, dim), _seconds(recipe, rows, dim))
         for name, recipe in RECIPES.items()
     }
     fitting = {name: cost for name, cost in costs.items() if cost[0] <= budget.memory}
@@ -108,7 +108,7 @@ def exact_seconds(rows: int, dim: int) -> float:
     return 4 * rows * dim / _SCAN_RATE
 
 
-def indexformat_memory(recipe: Recipe, rows: int, dim: int) -> int:
+def index_bytes(recipe: Recipe, rows: int, dim: int) -> int:
     """Compute how big an index is, in bytes, without the float32 vectors."""
     return round(rows * recipe.bytes_per_vector(max(1, rows), dim))
 

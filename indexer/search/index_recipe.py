@@ -34,7 +34,7 @@ class SearchSettings:
 
     overfetch: int = 2
     ef_search: int = 64
-    nprobe: int = 16
+    nprobe: int = 64
     k_factor: int = 4
 
     def __post_init__(self) -> None:
@@ -129,8 +129,8 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe("sq8", "overfetch", clustered=False),
-        Recipe("hnsw-sq8", "ef_search", clustered=False),
         Recipe("ivf-sq8", "nprobe", clustered=True),
+        Recipe("hnsw-sq8", "ef_search", clustered=False),
         Recipe("ivf-rabitq", "k_factor", clustered=True),
     )
 }

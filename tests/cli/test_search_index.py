@@ -105,7 +105,7 @@ def test_the_plan_says_why(inside: Path, capsys: pytest.CaptureFixture[str], tmp
     [
         (["--memory", "lots"], "memory 'lots' is no amount of memory: give a number and K, M, G or T, such as 4G"),
         (["--latency", "10"], "latency '10' is no duration: give a number and us, ms or s, such as 10ms"),
-        (["--backend", "pq"], "unknown backend 'pq': use one of auto, exact, faiss-flat, sq8, hnsw-sq8, ivf-sq8"),
+        (["--backend", "pq"], "unknown backend 'pq': use one of auto, exact, faiss-flat, sq8, ivf-sq8, hnsw-sq8"),
     ],
 )
 def test_what_cannot_be_read_is_refused(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
