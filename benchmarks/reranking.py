@@ -26,7 +26,7 @@ from record import load_average, write_result
 
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.eval.rerank_tuning import ask, figures_of
-from nearid_search.rerank.ladder import PATCHES, RUNGS, open_rung
+from nearid_search.rerank.ladder import OF_PICTURES, RUNGS, open_rung
 from nearid_search.rerank.shortlist import SHORTLIST, Shortlist
 from nearid_search.similarity import Embeddings, top_k
 from nearid_search.trainer.datasets import Sample, open_dataset
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--identities", type=int, default=0, help="a seeded sample of so many; 0: all")
     parser.add_argument("--rungs", nargs="*", choices=RUNGS, default=RUNGS)
     parser.add_argument("--rerank-ms", type=float, default=60_000.0, help="time budget of a query")
-    parser.add_argument("--patch-queries", type=int, default=200, help="a sample for the rung that encodes pictures")
+    parser.add_argument("--patch-queries", type=int, default=200, help="a sample for rungs that read pictures")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     load_before = load_average()
@@ -109,7 +109,7 @@ def measure(
     """Ask every view of one gallery, rung by rung.
 
     Args:
-        encoder: for the rung that looks at pictures.
+        encoder: for the rungs that look at pictures.
         pictures: of the split.
         embeddings: (N, D) of each.
         rows: (G,) which of them are in the gallery.
@@ -124,7 +124,7 @@ def measure(
     for name in options.rungs:
         rung = open_rung(name, encoder, lambda row: pictures.paths[rows[row]])
         chosen = np.arange(len(asked))
-        if name == PATCHES and options.patch_queries < len(asked):
+        if name in OF_PICTURES and options.patch_queries < len(asked):
             chosen = np.sort(np.random.default_rng(options.seed).choice(chosen, options.patch_queries, replace=False))
         outcomes = [
             ask(rung, shortlists[n], pictures.paths[rows[asked[n]]], codes[asked[n]], budget_ms=options.rerank_ms)

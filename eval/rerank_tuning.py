@@ -151,7 +151,7 @@ def ask(rung: Rung, shortlist: Shortlist, picture: Path | None, own: int, *, bud
     """
     deadline = Deadline(budget_ms)
     ranked = group_hits(shortlist.scores, shortlist.rows, shortlist.codes, k=IDENTITIES + 1)
-    rescored = rung(shortlist, picture, deadline)
+    rescored = rung(shortlist, () if picture is None else (picture,), deadline)
     return Outcome(reorder(ranked, rescored)[0].code == own, deadline.spent, bool(rescored.remarks))
 
 

@@ -68,6 +68,7 @@ LAYERS = (
         "errors",
         "explanation",
         "map_ahead",
+        "opencv_extra",
         "picture_page",
         "sealed_json",
         "eval.metrics",

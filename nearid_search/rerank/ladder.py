@@ -15,11 +15,15 @@ from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.search.backend import VectorBackend
 from nearid_search.indexer.search.index_rows import GalleryRows
 from nearid_search.indexer.search.rerank_record import read_rerank_record
+from nearid_search.opencv_extra import EXTRA as OPENCV_EXTRA
+from nearid_search.opencv_extra import has_cv2
 from nearid_search.ranking import RankedIdentity
 from nearid_search.records import Reranking
 from nearid_search.rerank.expansion import expanded_scores
+from nearid_search.rerank.geometry import GeometryLook
 from nearid_search.rerank.neighbours import mutual_scores, sibling_scores
-from nearid_search.rerank.patches import PatchRung
+from nearid_search.rerank.patches import PatchLook
+from nearid_search.rerank.picture_rung import PictureRung
 from nearid_search.rerank.reciprocal import reciprocal_scores
 from nearid_search.rerank.rung import Deadline, EmbeddingRung, Rung, reorder
 from nearid_search.rerank.shortlist import Shortlist, take_shortlist
@@ -32,8 +36,10 @@ _BY_EMBEDDINGS: dict[str, Callable[[Shortlist], NDArray[np.float32]]] = {
     "siblings": sibling_scores,
     "reciprocal": reciprocal_scores,
 }
-PATCHES = "patches"
-RUNGS = (*_BY_EMBEDDINGS, PATCHES)
+PATCHES, GEOMETRY = "patches", "geometry"
+OF_PICTURES = (PATCHES, GEOMETRY)
+"""Rungs that look at pictures."""
+RUNGS = (*_BY_EMBEDDINGS, *OF_PICTURES)
 IDENTITIES = 10
 """Identities whose order may change, at least."""
 
@@ -45,14 +51,16 @@ def why_not(name: str, encoder: ImageEncoder | None) -> str:
         name: one of ``RUNGS``.
         encoder: of the gallery; None if there is none, or only embeddings are asked about.
     """
-    if name != PATCHES:
+    if name not in OF_PICTURES:
         return ""
+    if encoder is None:
+        return "it looks at pictures, and here are embeddings only"
+    if name == GEOMETRY:
+        return "" if has_cv2() else f"it needs OpenCV: pip install 'nearid-search[{OPENCV_EXTRA}]'"
     if isinstance(encoder, IdentityEncoder):
         masked = encoder.foreground is not None and encoder.foreground.masks is not None
         return "it reads pictures of the gallery without their masks" if masked else ""
-    return "it looks at pictures, and " + (
-        "here are embeddings only" if encoder is None else "this encoder shows none of their tokens"
-    )
+    return "it looks at pictures, and this encoder shows none of their tokens"
 
 
 def open_rung(name: str, encoder: ImageEncoder | None, file_of: Callable[[int], Path | None]) -> Rung:
@@ -64,14 +72,16 @@ def open_rung(name: str, encoder: ImageEncoder | None, file_of: Callable[[int], 
         file_of: gives the picture file of a gallery row; None if there never was one.
 
     Raises:
-        ConfigError: if the name is unknown, or the rung looks at tokens that the encoder does not show.
+        ConfigError: if the name is unknown, or ``why_not`` says why the rung cannot be used.
     """
     if name not in RUNGS:
         raise ConfigError(f"unknown re-ranking {name!r}: use one of {', '.join((AUTO, NONE, *RUNGS))}")
     if reason := why_not(name, encoder):
         raise ConfigError(f"cannot re-rank by {name}: {reason}; use another of {', '.join(RUNGS)}")
     if isinstance(encoder, IdentityEncoder) and name == PATCHES:
-        return PatchRung(encoder, file_of)
+        return PictureRung(PatchLook(encoder), file_of)
+    if name == GEOMETRY:
+        return PictureRung(GeometryLook(), file_of)
     return EmbeddingRung(_BY_EMBEDDINGS[name])
 
 
@@ -108,27 +118,30 @@ class Reranker:
         query: NDArray[np.float32],
         ranked: Sequence[RankedIdentity],
         *,
-        picture: Image | None = None,
+        pictures: Sequence[Image] = (),
         allowed: Rows | None = None,
+        length: float = 1.0,
     ) -> tuple[list[RankedIdentity], Reranking]:
         """Order a query's identities anew; their scores and views stay what they are.
 
         Args:
-            query: (D,) float32, unit length.
+            query: (D,) float32, unit length; of several embeddings the direction of their mean.
             ranked: its identities in plain order.
-            picture: of the query, if there is one.
+            pictures: of the query, if there are any.
             allowed: (A,) sorted rows to search among; None means all.
+            length: of that mean, by which plain scores are smaller.
 
         Returns:
             The same identities, and what was done.
         """
         deadline = Deadline(self._budget)
-        if self.rung.needs_picture and picture is None:
+        if self.rung.needs_picture and not pictures:
             return list(ranked), Reranking(self.name, False, 0.0, ("it looks at pictures, and an embedding has none",))
         if len(ranked) < 2:
             return list(ranked), Reranking(self.name, False, 0.0)
         shortlist = take_shortlist(self._backend, self._rows, query, self._codes, allowed=allowed)
-        rescored = self.rung(shortlist, picture, deadline)
+        shortlist = shortlist._replace(scores=(shortlist.scores * length).astype(np.float32))
+        rescored = self.rung(shortlist, pictures, deadline)
         ordered = reorder(ranked, rescored)
         changed = [identity.code for identity in ordered] != [identity.code for identity in ranked]
         return ordered, Reranking(self.name, changed, round(deadline.spent, 2), rescored.remarks)

@@ -2,29 +2,35 @@
 
 Pooling loses which patches there are. The comparison needs no training (MaSC, arXiv 2605.22469, makes it over the
 query's foreground; here each patch weighs what the head attends to it). Tokens of a gallery are not stored: pictures of
-a shortlist are read and encoded again, the best view of every identity first, for as long as the time lasts.
+a shortlist are read and encoded again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.encoder import IdentityEncoder
-from nearid_search.errors import UnreadableImageError
 from nearid_search.head_numpy import attention
 from nearid_search.image_encoder import Image
-from nearid_search.rerank.rung import Deadline, Rescored, best_views, out_of_time, stopped_after
-from nearid_search.rerank.shortlist import Shortlist
-
-IDENTITIES, VIEWS = 10, 1
-"""Identities that are looked at, and views of each."""
-_PLAIN_SHARE = 2 / 3
 
 Tokens = Sequence[NDArray[np.float32]]
+
+
+class WeighedPatches(NamedTuple):
+    """The patches of a query's picture.
+
+    Attributes:
+        patches: one (N, D) float32 array a scale, unit rows.
+        weights: what each patch weighs, over all scales, summing to 1.
+    """
+
+    patches: Tokens
+    weights: NDArray[np.float32]
 
 
 def patch_score(query: Tokens, weights: NDArray[np.float32], other: Tokens) -> float:
@@ -42,54 +48,30 @@ def patch_score(query: Tokens, weights: NDArray[np.float32], other: Tokens) -> f
     return float(weights @ np.concatenate(best))
 
 
-class PatchRung:
-    """Compares patches, each weighed by how much the head attends to it; equally without a head.
+class PatchLook:
+    """Compares patches, each weighed by how much the head attends to it; equally without a head. See ``Look``.
 
     Args:
         encoder: of the gallery.
-        file_of: gives the picture file of a gallery row; None if there never was one.
     """
 
-    needs_picture = True
+    plain_share = 2 / 3
 
-    def __init__(self, encoder: IdentityEncoder, file_of: Callable[[int], Path | None]) -> None:
-        self._encoder, self._file_of = encoder, file_of
+    def __init__(self, encoder: IdentityEncoder) -> None:
+        self._encoder = encoder
 
-    def __call__(self, shortlist: Shortlist, picture: Image | None, deadline: Deadline) -> Rescored:
-        """Score as many of the best views as time allows; see ``Rung``."""
-        assert picture is not None  # noqa: S101  (needs_picture)
-        started = deadline.spent
-        raw = self._tokens(picture)
-        query, weights = _units(raw), self._weights(raw)
-        longest = deadline.spent - started
-        places: list[int] = []
-        scores: list[float] = []
-        gone: list[str] = []
-        remarks: list[str] = []
-        wanted = best_views(shortlist, identities=IDENTITIES, views=VIEWS)
-        for place in wanted.tolist():
-            if deadline.left < longest:
-                remarks.append(stopped_after(deadline, len(set(shortlist.codes[places].tolist()))))
-                break
-            started = deadline.spent
-            file = self._file_of(int(shortlist.rows[place]))
-            try:
-                other = None if file is None else _units(self._tokens(file))
-            except UnreadableImageError:
-                other = None
-            if other is None:
-                gone.append(str(file))
-                continue
-            places.append(place)
-            scores.append(patch_score(query, weights, other))
-            longest = max(longest, deadline.spent - started)
-        if not places and remarks:
-            return out_of_time(deadline, 0)
-        if gone:
-            remarks.append(f"{len(gone)} pictures cannot be read any more, such as {gone[0]}")
-        plain = shortlist.scores[places]
-        mixed = _PLAIN_SHARE * plain + (1 - _PLAIN_SHARE) * np.asarray(scores, np.float32)
-        return Rescored(shortlist.codes[places], mixed.astype(np.float32), tuple(remarks))
+    def at_query(self, picture: Image) -> WeighedPatches:
+        """Encode a picture and weigh its patches."""
+        tokens = self._tokens(picture)
+        return WeighedPatches(_units(tokens), self._weights(tokens))
+
+    def at_view(self, picture: Path) -> Tokens:
+        """Encode a picture of the gallery."""
+        return _units(self._tokens(picture))
+
+    def compare(self, query: WeighedPatches, view: Tokens) -> float:
+        """Return the patch score, in [-1, 1]."""
+        return patch_score(query.patches, query.weights, view)
 
     def _tokens(self, picture: Image) -> Tokens:
         encoder = self._encoder

@@ -60,12 +60,12 @@ class Rung(Protocol):
 
     needs_picture: bool
 
-    def __call__(self, shortlist: Shortlist, picture: Image | None, deadline: Deadline) -> Rescored:
+    def __call__(self, shortlist: Shortlist, pictures: Sequence[Image], deadline: Deadline) -> Rescored:
         """Score what the deadline allows.
 
         Args:
             shortlist: the images.
-            picture: of the query; None if there is none.
+            pictures: of the query, at least one if it needs any; several show the same thing.
             deadline: when to stop.
         """
         ...
@@ -86,7 +86,7 @@ class EmbeddingRung:
     def __call__(
         self,
         shortlist: Shortlist,
-        picture: Image | None,  # noqa: ARG002  (other rungs look at it)
+        pictures: Sequence[Image],  # noqa: ARG002  (other rungs look at them)
         deadline: Deadline,
     ) -> Rescored:
         """Score the whole shortlist; see ``Rung``."""

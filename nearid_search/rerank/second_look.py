@@ -87,11 +87,31 @@ class SecondLook:
         Returns:
             For each query its identities in their new order, and what was done; None if nothing was.
         """
-        if self._reranker is None:
-            return list(found), [None] * len(found)
-        shown = pictures or [None] * len(found)
+        shown = [None] * len(found) if pictures is None else pictures
         looked = [
-            self._reranker.rerank(embedding, ranked, picture=picture, allowed=allowed)
+            self.look_once(embedding, ranked, () if picture is None else (picture,), allowed)
             for embedding, ranked, picture in zip(embeddings, found, shown, strict=True)
         ]
         return [ranked for ranked, _ in looked], [reranking for _, reranking in looked]
+
+    def look_once(
+        self,
+        query: NDArray[np.float32],
+        found: list[RankedIdentity],
+        pictures: Sequence[Image],
+        allowed: Rows | None,
+        *,
+        length: float = 1.0,
+    ) -> tuple[list[RankedIdentity], Reranking | None]:
+        """Look again at what was found for one query, or for several pictures of one thing.
+
+        Args:
+            query: (D,) unit length; of several pictures the direction of their mean.
+            found: its identities in plain order.
+            pictures: of the query, if there are any.
+            allowed: rows that were searched; None means all.
+            length: of the mean; 1 for one picture.
+        """
+        if self._reranker is None:
+            return found, None
+        return self._reranker.rerank(query, found, pictures=pictures, allowed=allowed, length=length)

@@ -20,7 +20,7 @@ from nearid_search.indexer.search.rerank_record import RERANK_NAME, read_rerank_
 from nearid_search.indexer.search.tune import find_look_alikes
 from nearid_search.ranking import group_hits
 from nearid_search.rerank.expansion import expanded_scores
-from nearid_search.rerank.ladder import PATCHES, RUNGS
+from nearid_search.rerank.ladder import OF_PICTURES, PATCHES, RUNGS
 from nearid_search.rerank.neighbours import sibling_scores
 from nearid_search.rerank.shortlist import Shortlist
 from nearid_search.similarity import unit_rows
@@ -42,7 +42,7 @@ def test_the_figures_are_those_of_an_obvious_count(gallery: Gallery) -> None:
     engine = SearchEngine(gallery, None)
     record = tune_rerank(engine, CONFIG, budget_ms=60_000)
     asked = find_look_alikes(VECTORS, engine.enrolled.codes, CONFIG).rows
-    assert record.skipped == {PATCHES: "it looks at pictures, and here are embeddings only"}
+    assert record.skipped == dict.fromkeys(OF_PICTURES, "it looks at pictures, and here are embeddings only")
     assert (record.queries, record.rows, record.seed) == (80, len(VECTORS), 2)
     plain, right = 0, dict.fromkeys(RUNGS_OF_EMBEDDINGS, 0)
     for row in asked.tolist():
@@ -116,7 +116,7 @@ def test_a_damaged_or_foreign_record_is_named_and_left_out(gallery: Gallery) -> 
     assert gallery.info()["rerank"]["state"] == "unusable"
 
 
-@pytest.mark.parametrize("name", [name for name in RUNGS if name != PATCHES])
+@pytest.mark.parametrize("name", [name for name in RUNGS if name not in OF_PICTURES])
 def test_order_changes_and_scores_do_not(gallery: Gallery, name: str) -> None:
     plain = SearchEngine(gallery, None, rerank="none")
     engine = SearchEngine(gallery, None, rerank=name, rerank_ms=60_000)

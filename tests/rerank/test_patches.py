@@ -48,7 +48,7 @@ def rescore(shop: Path, picture: Path, milliseconds: float) -> tuple[Rescored, l
     engine = SearchEngine.open(shop / "gallery", rerank="none")
     rung = engine.second_look.reranker("patches", budget_ms=milliseconds).rung
     shortlist = take_shortlist(engine.backend, engine.rows, engine.encoder.encode([picture])[0], engine.enrolled.codes)
-    found = rung(shortlist, picture, Deadline(milliseconds))
+    found = rung(shortlist, [picture], Deadline(milliseconds))
     return found, [engine.enrolled.identities.name(code) for code in found.codes.tolist()]
 
 

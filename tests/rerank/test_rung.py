@@ -47,6 +47,6 @@ def test_a_rung_whose_time_is_over_changes_nothing_and_says_so() -> None:
     empty = np.empty(0, np.float32)
     shortlist = Shortlist(empty, np.arange(2), empty, np.arange(2), empty[None])
     rung = EmbeddingRung(lambda _: np.array([0, 1], np.float32))
-    assert rung(shortlist, None, Deadline(60_000)).scores.tolist() == [0, 1]
-    late = rung(shortlist, None, Deadline(1e-9))
+    assert rung(shortlist, (), Deadline(60_000)).scores.tolist() == [0, 1]
+    late = rung(shortlist, (), Deadline(1e-9))
     assert (len(late.codes), late.remarks) == (0, ("stopped at its time budget of 1e-09 ms after 0 identities",))

@@ -15,13 +15,13 @@ from typing import Any
 from nearid_search import __version__
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.map_ahead import map_ahead
+from nearid_search.opencv_extra import import_cv2
 from nearid_search.records import Failure
 from nearid_search.trainer.distractors.config import SOURCES, DistractorConfig
 from nearid_search.trainer.distractors.dataset_folder import PREVIEW, DatasetFolder
 from nearid_search.trainer.distractors.inpainting import CopyInpainter, Inpainter
 from nearid_search.trainer.distractors.lookalikes import rank_lookalikes
 from nearid_search.trainer.distractors.masks import MaskFinder
-from nearid_search.trainer.distractors.opencv_extra import import_cv2
 from nearid_search.trainer.distractors.plan import DistractorPlan, PlannedView, plan_distractors
 from nearid_search.trainer.distractors.prepare import PreparedView, prepare_views, stack_embeddings
 from nearid_search.trainer.distractors.preview import PreviewRow, draw_preview

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from nearid_search.opencv_extra import import_cv2
 from nearid_search.trainer.distractors.masks import BoolMask, bounding_box, dilate
-from nearid_search.trainer.distractors.opencv_extra import import_cv2
 
 Pixels = NDArray[np.uint8]
 _Floats = NDArray[np.float32]

@@ -12,13 +12,13 @@ from PIL import Image
 
 from nearid_search.errors import DatasetError
 from nearid_search.images import read_image
+from nearid_search.opencv_extra import import_cv2
 from nearid_search.saliency import (
     SaliencyNetwork,
     find_u2net,
     open_backbone_saliency,
     open_u2net,
 )
-from nearid_search.trainer.distractors.opencv_extra import import_cv2
 from nearid_search.trainer.distractors.rejection import Rejection
 
 MaskModel = Literal["auto", "saliency", "u2net"]

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from nearid_search.opencv_extra import import_cv2
 from nearid_search.trainer.distractors.compose import (
     CutOut,
     Placement,
@@ -25,7 +26,6 @@ from nearid_search.trainer.distractors.compose import (
 from nearid_search.trainer.distractors.config import DistractorConfig
 from nearid_search.trainer.distractors.inpainting import Inpainter
 from nearid_search.trainer.distractors.masks import BoolMask
-from nearid_search.trainer.distractors.opencv_extra import import_cv2
 from nearid_search.trainer.distractors.plan import PlannedView
 from nearid_search.trainer.distractors.prepare import PreparedView, read_view
 from nearid_search.trainer.distractors.recolour import recolour, repaint_part
