@@ -17,7 +17,7 @@ from nearid_search.indexer.exchange.embedding_queries import read_queries
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.search.gallery_backend import open_gallery_backend
 from nearid_search.indexer.search.stored_index import OnWarning
-from nearid_search.ranking import RankedIdentity, rank_many, rank_set
+from nearid_search.ranking import RankedIdentity, mean_of_set, rank_many, rank_set
 from nearid_search.records import Failure, QueryAnswer
 from nearid_search.rerank.second_look import SecondLook
 from nearid_search.similarity import Embeddings, Rows
@@ -39,7 +39,7 @@ class EmbeddingEngine:
         encoder: what made the gallery, for re-ranking that looks at pictures; None if only embeddings will be asked
             about.
         backend: one of ``indexer.search.backend.BACKENDS``; "auto" is the gallery's search index if it has one.
-        rerank: which rung of re-ranking single queries go through: one of ``rerank.ladder.RUNGS``, "none", or "auto"
+        rerank: which rung of re-ranking queries go through: one of ``rerank.ladder.RUNGS``, "none", or "auto"
             for what ``gallery tune --rerank`` has switched on.
         rerank_ms: milliseconds that re-ranking one query may take, above 0.
         on_warning: told in one line of a search index that is damaged or covers little, of a calibration that no longer
@@ -162,27 +162,42 @@ class EmbeddingEngine:
             found = rank_many(self.backend, embeddings[block], self.enrolled.codes, k=wanted, allowed=allowed)
             shown = None if pictures is None else pictures[block]
             found, looked = self.second_look.look(embeddings[block], found, shown, allowed)
-            for answer, reranking in zip(self._answers(found, labels[block], k, allowed), looked, strict=True):
-                yield replace(answer, rerank=reranking)
+            answers = self._answers(found, labels[block], k, allowed)
+            shown = [None] * len(found) if shown is None else shown
+            for answer, reranking, picture in zip(answers, looked, shown, strict=True):
+                yield replace(answer, rerank=reranking, pictures=_paths(picture))
 
     def answer_set(
-        self, embeddings: Embeddings, *, label: str, k: int = QueryConfig.k, allowed: Rows | None = None
+        self,
+        embeddings: Embeddings,
+        *,
+        label: str,
+        k: int = QueryConfig.k,
+        allowed: Rows | None = None,
+        pictures: Sequence[Image] = (),
     ) -> QueryAnswer:
         """Answer several embeddings of the same thing as one: an image scores as the mean of its scores with each.
+
+        Re-ranking that looks at embeddings asks with their mean; what looks at pictures compares each, and the mean of
+        that counts.
 
         Args:
             embeddings: (Q, D) float32 unit rows, at least one.
             label: what to call the set in the answer.
             k: identities to list, at least 1.
             allowed: (A,) sorted gallery rows to search among; None means all.
+            pictures: what was embedded, for re-ranking that looks at pictures.
 
         Raises:
             ConfigError: if ``k`` is below 1.
             ShapeError: if the embeddings have another width, are none, or are opposites of each other.
         """
         _check_k(k)
-        ranked = rank_set(self.backend, embeddings, self.enrolled.codes, k=k, allowed=allowed)
-        return next(self._answers([ranked], [label], k, allowed))
+        wanted = self.second_look.wanted(k)
+        ranked = rank_set(self.backend, embeddings, self.enrolled.codes, k=wanted, allowed=allowed)
+        query, length = mean_of_set(embeddings)
+        ranked, looked = self.second_look.look_once(query, ranked, pictures, allowed, length=length)
+        return replace(next(self._answers([ranked], [label], k, allowed)), rerank=looked, pictures=_paths(*pictures))
 
     def _answers(
         self, found: list[list[RankedIdentity]], labels: Sequence[str], k: int, allowed: Rows | None
@@ -203,6 +218,10 @@ class EmbeddingEngine:
         if reason:
             (self._on_warning or _warn_of_calibration)(reason)
         return Judge(None if found is None else found.model, current=not reason)
+
+
+def _paths(*pictures: Image | None) -> tuple[str, ...]:
+    return tuple(str(picture) for picture in pictures if isinstance(picture, str | Path))
 
 
 def _check_k(k: int) -> None:

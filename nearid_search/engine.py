@@ -148,4 +148,18 @@ class SearchEngine(EmbeddingEngine):
         """
         embeddings = self.encoder.encode(images)
         allowed = self.enrolled.not_rejected(images, self.enrolled.allowed(where))
-        return self.answer_set(embeddings, label=" + ".join(map(str, images)), k=k, allowed=allowed)
+        return self.answer_set(embeddings, label=" + ".join(map(str, images)), k=k, allowed=allowed, pictures=images)
+
+    def explain_set(
+        self,
+        images: Sequence[str | Path],
+        *,
+        k: int = QueryConfig.k,
+        where: str | Accept | None = None,
+        masks: Path | None = None,
+    ) -> QueryAnswer:
+        """Answer as ``query_set`` does and say why, picture by picture; ``masks`` as for ``explain``."""
+        from nearid_search.explain import Explainer
+
+        answer = self.query_set(images, k=k, where=where)
+        return Explainer(self, masks=masks).explained(answer, allowed=self.enrolled.allowed(where))

@@ -15,10 +15,10 @@ from nearid_search.attribution import PatchGrid, TokenView, squeeze
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.enrolled import Accept
 from nearid_search.errors import ConfigError, WeightsError
-from nearid_search.explanation import BackgroundShare, Explanation
+from nearid_search.explanation import BackgroundShare, Explanation, PictureEvidence
 from nearid_search.image_encoder import Image
 from nearid_search.images import read_image
-from nearid_search.ranking import rank_identities
+from nearid_search.ranking import mean_of_set, rank_set
 from nearid_search.records import Failure, QueryAnswer
 from nearid_search.similarity import Rows, pair_scores
 
@@ -31,8 +31,9 @@ _THING = 0.5  # of a mask or a saliency map
 
 @dataclass(frozen=True)
 class _Seen:
-    """A query as the parts below need it."""
+    """A picture of a query as the parts below need it."""
 
+    image: Image
     pixels: NDArray[np.uint8]
     prepared: NDArray[np.uint8]
     embedding: NDArray[np.float32]
@@ -60,18 +61,18 @@ class Explainer:
         self._saliency, self._no_saliency = _open_saliency()
 
     def explained(self, answer: QueryAnswer, *, allowed: Rows | None = None) -> QueryAnswer:
-        """Return an answer about a picture, whose path it is named by, with its explanation; see ``explain``."""
+        """Return an answer about pictures with its explanation; see ``explain``."""
         if not answer.matches:
             return answer
-        searched = self._engine.enrolled.not_rejected([answer.query], allowed)
-        explanation = self.explain(answer.query, answer.matches[0].identity, allowed=searched)
+        searched = self._engine.enrolled.not_rejected(answer.pictures, allowed)
+        explanation = self.explain(*answer.pictures, identity=answer.matches[0].identity, allowed=searched)
         return replace(answer, explanation=explanation)
 
-    def explain(self, image: Image, identity: str | None = None, *, allowed: Rows | None = None) -> Explanation | None:
-        """Explain what the gallery says about a picture.
+    def explain(self, *images: Image, identity: str | None = None, allowed: Rows | None = None) -> Explanation | None:
+        """Explain what the gallery says about a picture, or about several pictures of one thing.
 
         Args:
-            image: path, or (H, W, 3) uint8 RGB.
+            *images: paths, or (H, W, 3) uint8 RGB; at least one.
             identity: what leads the answer; by default the identity that scores best.
             allowed: (A,) sorted gallery rows that were searched; None means all.
 
@@ -80,38 +81,43 @@ class Explainer:
 
         Raises:
             ConfigError: if no searched image is of that identity.
-            UnreadableImageError: if the picture or its mask cannot be read.
+            ShapeError: if there is no picture.
+            UnreadableImageError: if a picture or its mask cannot be read.
         """
-        seen = self._see(image)
-        engine = self._engine
-        codes = engine.enrolled.codes
-        ranked = rank_identities(engine.backend, seen.embedding[None], codes, k=1, allowed=allowed)
+        seen = [self._see(image) for image in images]
+        engine, enrolled = self._engine, self._engine.enrolled
+        embeddings = np.asarray([each.embedding for each in seen], np.float32).reshape(-1, self._encoder.dim)
+        query, length = mean_of_set(embeddings)
+        ranked = rank_set(engine.backend, embeddings, enrolled.codes, k=1, allowed=allowed)
         if not ranked:
             return None
-        code = ranked[0].code if identity is None else engine.enrolled.code_of(identity)
-        rows = (
-            np.flatnonzero(engine.enrolled.codes == code)
-            if allowed is None
-            else allowed[engine.enrolled.codes[allowed] == code]
-        )
+        code = ranked[0].code if identity is None else enrolled.code_of(identity)
+        rows = np.flatnonzero(enrolled.codes == code) if allowed is None else allowed[enrolled.codes[allowed] == code]
         if not len(rows):
             raise ConfigError(f"no image that was searched is of {identity!r}")
         vectors = engine.rows.vectors_of(rows)
-        scores = pair_scores(seen.embedding, vectors)
+        scores = (pair_scores(query, vectors) * length).astype(np.float32)
         best = int(np.argmax(scores))
         other = next((found for found in ranked if found.code != code), None)
         above = scores > (-np.inf if other is None else other.scores[0])
-        heat = None if seen.view is None else seen.view.drops(vectors[best]).astype(float).round(5)
-        background, remarks = self._background(image, seen, vectors[best])
         return Explanation(
-            identity=engine.enrolled.identity_at(int(rows[best])),
-            path=engine.enrolled.path_at(int(rows[best])),
+            identity=enrolled.identity_at(int(rows[best])),
+            path=enrolled.path_at(int(rows[best])),
             score=float(scores[best]),
-            other=None if other is None else engine.enrolled.identity_at(int(other.rows[0])),
-            other_path=None if other is None else engine.enrolled.path_at(int(other.rows[0])),
+            other=None if other is None else enrolled.identity_at(int(other.rows[0])),
+            other_path=None if other is None else enrolled.path_at(int(other.rows[0])),
             other_score=None if other is None else float(other.scores[0]),
             views=len(rows),
             views_above=int(above.sum()),
+            pictures=tuple(self._evidence(each, vectors[best]) for each in seen),
+        )
+
+    def _evidence(self, seen: _Seen, target: NDArray[np.float32]) -> PictureEvidence:
+        heat = None if seen.view is None else seen.view.drops(target).astype(float).round(5)
+        background, remarks = self._background(seen, target)
+        return PictureEvidence(
+            query="pixels" if isinstance(seen.image, np.ndarray) else str(seen.image),
+            score=float(pair_scores(seen.embedding, target[None])[0]),
             heat=None if heat is None else tuple(map(tuple, heat.tolist())),
             background=background,
             remarks=(*filter(None, [seen.reason]), *remarks),
@@ -124,19 +130,20 @@ class Explainer:
         prepared = encoder.prepare(pixels, name)
         embedding = encoder.encode_prepared(prepared[None])[0]
         if not isinstance(encoder, IdentityEncoder) or encoder.head is None:
-            return _Seen(pixels, prepared, embedding, None, "no regions: they take a head, and this encoder shows none")
+            return _Seen(
+                image, pixels, prepared, embedding, None, "no regions: they take a head, and this encoder shows none"
+            )
         tokens = encoder.backbone.tokens(prepared[None])
         grid = PatchGrid.of([scale.shape[1] for scale in tokens])
         if grid is None:
-            return _Seen(pixels, prepared, embedding, None, "no regions: the backbone's tokens are no square grid")
-        return _Seen(
-            pixels, prepared, embedding, TokenView(encoder.head, tuple(scale[0] for scale in tokens), grid), ""
-        )
+            return _Seen(
+                image, pixels, prepared, embedding, None, "no regions: the backbone's tokens are no square grid"
+            )
+        view = TokenView(encoder.head, tuple(scale[0] for scale in tokens), grid)
+        return _Seen(image, pixels, prepared, embedding, view, "")
 
-    def _background(
-        self, image: Image, seen: _Seen, target: NDArray[np.float32]
-    ) -> tuple[BackgroundShare | None, tuple[str, ...]]:
-        source, found, remarks = self._thing(image, seen)
+    def _background(self, seen: _Seen, target: NDArray[np.float32]) -> tuple[BackgroundShare | None, tuple[str, ...]]:
+        source, found, remarks = self._thing(seen)
         if found is None:
             return None, remarks
         prepared = seen.prepared
@@ -153,8 +160,9 @@ class Explainer:
             attention = float(seen.view.attention()[off].sum())
         return BackgroundShare(source, float(thing.mean()), attention, float(alone[0]), float(alone[1])), remarks
 
-    def _thing(self, image: Image, seen: _Seen) -> tuple[str, NDArray[np.floating] | None, tuple[str, ...]]:
+    def _thing(self, seen: _Seen) -> tuple[str, NDArray[np.floating] | None, tuple[str, ...]]:
         """Say by what and where the thing is, as a map in [0, 1], and what was wrong with something better."""
+        image = seen.image
         mask = None if self._masks is None or isinstance(image, np.ndarray) else _user_mask(self._masks, Path(image))
         if mask is not None:
             return "mask", mask, ()
@@ -177,7 +185,7 @@ def explain_answers(
 
     Args:
         engine: that gave the answers, with an encoder.
-        answers: about pictures, whose paths they are named by.
+        answers: about pictures.
         where: the condition that they were asked under.
         masks: as for ``Explainer``.
 

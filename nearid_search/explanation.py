@@ -29,8 +29,32 @@ class BackgroundShare:
 
 
 @dataclass(frozen=True)
+class PictureEvidence:
+    """What one picture of a query says for the leading identity.
+
+    Attributes:
+        query: the picture's path or label.
+        score: of the picture with the identity's best view.
+        heat: (G, G) what ``score`` falls by without each region, row by row from the top left; None if nobody can say.
+        background: how much of ``score`` is background; None if nobody can say.
+        remarks: why something is None, each in a few words.
+    """
+
+    query: str
+    score: float
+    heat: Heat | None = None
+    background: BackgroundShare | None = None
+    remarks: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON-ready values."""
+        heat = None if self.heat is None else [list(row) for row in self.heat]
+        return {**asdict(self), "heat": heat, "remarks": list(self.remarks)}
+
+
+@dataclass(frozen=True)
 class Explanation:
-    """Why an answer is what it is. Scores are cosines in [-1, 1].
+    """Why an answer is what it is. Scores are cosines in [-1, 1]; of several pictures of one thing the mean of theirs.
 
     Attributes:
         identity: the leading identity, whatever the verdict.
@@ -41,9 +65,7 @@ class Explanation:
         other_score: of that view; None if there is none.
         views: views the leading identity has among those searched.
         views_above: how many of them score above every view of every other identity.
-        heat: (G, G) what ``score`` falls by without each region, row by row from the top left; None if nobody can say.
-        background: how much of ``score`` is background; None if nobody can say.
-        remarks: why something is None, each in a few words.
+        pictures: what each picture of the query says; at least one.
     """
 
     identity: str
@@ -54,9 +76,7 @@ class Explanation:
     other_score: float | None
     views: int
     views_above: int
-    heat: Heat | None = None
-    background: BackgroundShare | None = None
-    remarks: tuple[str, ...] = ()
+    pictures: tuple[PictureEvidence, ...]
 
     @property
     def margin(self) -> float | None:
@@ -64,7 +84,13 @@ class Explanation:
         return None if self.other_score is None else self.score - self.other_score
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON-ready values under stable keys."""
-        values = {**asdict(self), "margin": self.margin, "remarks": list(self.remarks)}
-        values["heat"] = None if self.heat is None else [list(row) for row in self.heat]
-        return values
+        """Return the fields as JSON-ready values under stable keys.
+
+        What the one picture of a query says stands among them; of several under ``pictures``, one after another.
+        """
+        values = {**asdict(self), "margin": self.margin}
+        said = [picture.as_dict() for picture in self.pictures]
+        if len(said) > 1:
+            return {**values, "pictures": said}
+        del values["pictures"]
+        return values | {name: said[0][name] for name in ("heat", "background", "remarks")}

@@ -115,13 +115,36 @@ def rank_many(
     return ranked
 
 
+def mean_of_set(queries: Embeddings) -> tuple[NDArray[np.float32], float]:
+    """Return the one query that several pictures of the same thing ask together.
+
+    The mean of an image's scores with them is its score with their mean. That is shorter than any of them, so a
+    stranger scores no higher than its pictures do alone, on average.
+
+    Args:
+        queries: (Q, D) float32 unit rows, Q at least 1.
+
+    Returns:
+        (D,) float32, the unit direction of the mean, and the mean's length in (0, 1]. A single row comes back as it is.
+
+    Raises:
+        ShapeError: if there is no query, or the queries are opposites, so that their mean has no direction.
+    """
+    if len(queries) == 1:
+        return queries[0], 1.0
+    mean = queries.astype(np.float64).mean(axis=0) if len(queries) else np.zeros(1)
+    length = float(np.linalg.norm(mean))
+    if length < _NO_DIRECTION:
+        raise ShapeError(
+            f"queries must be one or more and not opposites, got {len(queries)} with a mean of {length:.1g}"
+        )
+    return (mean / length).astype(np.float32), length
+
+
 def rank_set(
     backend: VectorBackend, queries: Embeddings, codes: NDArray[np.int64], *, k: int, allowed: Rows | None = None
 ) -> list[RankedIdentity]:
-    """Rank identities for several queries that show the same thing.
-
-    A view scores as the mean of its scores with the queries, which is its score with the queries' mean. That mean is
-    shorter than any of them, so a stranger scores no higher than its pictures do alone, on average.
+    """Rank identities for several queries that show the same thing: a view scores as the mean of its scores with them.
 
     Args:
         backend: what to search with.
@@ -134,17 +157,11 @@ def rank_set(
         Up to k + 1 identities, best first, as ``rank_identities`` gives them.
 
     Raises:
-        ShapeError: if there is no query, or the queries are opposites, so that their mean has no direction.
+        ShapeError: as ``mean_of_set`` does.
         ValueError: if ``k`` is below 1.
     """
-    mean = queries.astype(np.float64).mean(axis=0) if len(queries) else np.zeros(1)
-    length = float(np.linalg.norm(mean))
-    if length < _NO_DIRECTION:
-        raise ShapeError(
-            f"queries must be one or more and not opposites, got {len(queries)} with a mean of {length:.1g}"
-        )
-    query: Embeddings = (mean / length).astype(np.float32)[None]
-    ranked = rank_identities(backend, query, codes, k=k, allowed=allowed)
+    query, length = mean_of_set(queries)
+    ranked = rank_identities(backend, query[None], codes, k=k, allowed=allowed)
     return [identity._replace(scores=(identity.scores * length).astype(np.float32)) for identity in ranked]
 
 

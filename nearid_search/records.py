@@ -73,7 +73,7 @@ class Reranking:
 
 @dataclass(frozen=True)
 class QueryAnswer:
-    """What the gallery says about one query image.
+    """What the gallery says about one query: a picture, several pictures of one thing, or an embedding.
 
     Attributes:
         query: the query's path or label.
@@ -87,6 +87,7 @@ class QueryAnswer:
         matches: ranked identities, best first; empty when the gallery (or the filter) holds no image.
         rerank: what re-ranking did; None if there was none.
         explanation: why, if that was asked.
+        pictures: paths of the pictures that were asked about; empty for embeddings and for pixels.
     """
 
     query: str
@@ -98,9 +99,10 @@ class QueryAnswer:
     matches: tuple[IdentityMatch, ...]
     rerank: Reranking | None = None
     explanation: Explanation | None = None
+    pictures: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the answer with the stable keys of ``query --json``; the last two only where there is one."""
+        """Return the answer with the stable keys of ``query --json``; ``rerank`` and ``explanation`` only if there."""
         return {
             "query": self.query,
             "verdict": self.verdict,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
-from nearid_search.explanation import Explanation
 from nearid_search.heat_overlay import overlay_jpeg
 from nearid_search.images import encode_thumbnail, read_image
 from nearid_search.indexer.gallery import Gallery
@@ -15,17 +15,16 @@ from nearid_search.records import QueryAnswer
 _THUMBNAIL_SIDE = 256
 
 
-def write_strip(path: Path, answers: Sequence[QueryAnswer], gallery: Gallery, *, pictures: bool = True) -> None:
+def write_strip(path: Path, answers: Sequence[QueryAnswer], gallery: Gallery) -> None:
     """Write the picture strip of some answers.
 
     Pictures of the gallery are its stored thumbnails, so the strip works where the catalogue is not mounted. An
-    imported embedding has none; the page says so in its place. Of an explained answer the page shows the heat map.
+    imported embedding has none; the page says so in its place. Of an explained answer the page shows the heat maps.
 
     Args:
         path: the HTML file; its folder must exist.
         answers: what was answered, in the order to show.
         gallery: the gallery that answered.
-        pictures: whether the queries are pictures; else only their labels are shown.
 
     Raises:
         ConfigError: if the file cannot be written.
@@ -33,11 +32,7 @@ def write_strip(path: Path, answers: Sequence[QueryAnswer], gallery: Gallery, *,
     """
     keys = {image.key for answer in answers for match in answer.matches for image in match.images}
     thumbnails = {key: data_uri(jpeg) for key, jpeg in gallery.store.thumbnails(keys).items()}
-    queries = [_query_thumbnail(Path(answer.query)) if pictures else None for answer in answers]
-    shown = [
-        (answer, None if query is None else data_uri(query), _heat_map(answer.explanation, query))
-        for answer, query in zip(answers, queries, strict=True)
-    ]
+    shown = [(answer, list(_query_pictures(answer))) for answer in answers]
     write_page(
         path,
         "strip.html",
@@ -52,7 +47,11 @@ def _query_thumbnail(path: Path) -> bytes:
     return encode_thumbnail(read_image(path, min_side=2 * _THUMBNAIL_SIDE).pixels, side=_THUMBNAIL_SIDE)
 
 
-def _heat_map(explanation: Explanation | None, query: bytes | None) -> str | None:
-    if explanation is None or explanation.heat is None or query is None:
-        return None
-    return data_uri(overlay_jpeg(query, explanation.heat))
+def _query_pictures(answer: QueryAnswer) -> Iterator[tuple[str, str | None, str | None]]:
+    """Yield path, picture and heat map of each picture asked about; an embedding has neither."""
+    if not answer.pictures:
+        yield answer.query, None, None
+    heats = [] if answer.explanation is None else [said.heat for said in answer.explanation.pictures]
+    for path, heat in zip_longest(answer.pictures, heats):
+        picture = _query_thumbnail(Path(path))
+        yield path, data_uri(picture), None if heat is None else data_uri(overlay_jpeg(picture, heat))

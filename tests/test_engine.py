@@ -65,7 +65,8 @@ def test_several_pictures_of_one_thing_are_one_answer(
     together = engine.query_set(pictures, k=3)
     assert together.query == f"{pictures[0]} + {pictures[1]}"
     embeddings = encoder.encode(pictures)
-    assert together == engine.answer_set(embeddings, label=together.query, k=3)
+    assert together == engine.answer_set(embeddings, label=together.query, k=3, pictures=pictures)
+    assert together.pictures == tuple(map(str, pictures))
     alone = [engine.answer(embeddings[n : n + 1], label="", k=500).matches for n in range(2)]
     best = together.matches[0].images[0]
     scores = [next(i.score for m in matches for i in m.images if i.key == best.key) for matches in alone]

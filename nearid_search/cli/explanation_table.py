@@ -21,11 +21,14 @@ def print_explanation(explanation: Explanation) -> None:
     for name, words in _facts(explanation):
         table.add_row(Text(name, style="dim"), Text(words))
     print_whole(table)
-    if explanation.heat is not None:
-        out = Console(soft_wrap=True)
-        out.print("  regions that carried the score (darker: it falls more without them)", style="dim")
-        for line in shaded(explanation.heat):
-            out.print(Text(f"  {line}"))
+    out = Console(soft_wrap=True)
+    for said in explanation.pictures:
+        if said.heat is not None:
+            of = f" of {said.query}" if len(explanation.pictures) > 1 else ""
+            line = f"  regions that carried the score{of} (darker: it falls more without them)"
+            out.print(Text(line, style="dim"))
+            for shades in shaded(said.heat):
+                out.print(Text(f"  {shades}"))
 
 
 def _facts(explanation: Explanation) -> list[tuple[str, str]]:
@@ -35,16 +38,20 @@ def _facts(explanation: Explanation) -> list[tuple[str, str]]:
             ("nearest other", f"{explanation.other}  {explanation.other_score:.3f}, {explanation.margin:+.3f} behind")
         )
     facts.append(("views that agree", f"{explanation.views_above} of {explanation.views} score above every other"))
-    if (share := explanation.background) is not None:
-        facts += [
-            ("the thing alone", f"{share.foreground_score:.3f} of {explanation.score:.3f} (by {share.source})"),
-            (
-                "background alone",
-                f"{share.background_score:.3f}; it has {1 - share.area:.0%} of the area"
-                + ("" if share.attention is None else f", {share.attention:.0%} of the attention"),
-            ),
-        ]
-    return [*facts, *(("not said", remark) for remark in explanation.remarks)]
+    for said in explanation.pictures:
+        if len(explanation.pictures) > 1:
+            facts.append(("picture", f"{said.query}  {said.score:.3f}"))
+        if (share := said.background) is not None:
+            facts += [
+                ("the thing alone", f"{share.foreground_score:.3f} of {said.score:.3f} (by {share.source})"),
+                (
+                    "background alone",
+                    f"{share.background_score:.3f}; it has {1 - share.area:.0%} of the area"
+                    + ("" if share.attention is None else f", {share.attention:.0%} of the attention"),
+                ),
+            ]
+        facts += [("not said", remark) for remark in said.remarks]
+    return facts
 
 
 def shaded(heat: Heat, *, columns: int = _COLUMNS) -> list[str]:

@@ -76,8 +76,8 @@ def query(
         raise typer.BadParameter(problem, param_hint="IMAGES")
     if same and embeddings is not None:
         raise typer.BadParameter("give pictures, not --embeddings", param_hint="--same")
-    if explain and (same or embeddings is not None):
-        raise typer.BadParameter("only the answer to a single picture can be explained", param_hint="--explain")
+    if explain and embeddings is not None:
+        raise typer.BadParameter("only an answer to pictures can be explained", param_hint="--explain")
     require_new_file(html, force=force)
     opened = partial(
         SearchEngine.open,
@@ -102,7 +102,7 @@ def query(
         engine = opened(encode=False)
         answers = engine.query_embeddings(embeddings, k=k, where=where)
     codes: list[int] = []
-    failures = _print_answers(answers, engine.gallery, html, codes, pictures=embeddings is None and not same, json=json)
+    failures = _print_answers(answers, engine.gallery, html, codes, json=json)
     if failures and embeddings is None:
         raise UnreadableImageError(failures[0].path, failures[0].error)
     if failures:
@@ -117,7 +117,6 @@ def _print_answers(
     html: Path | None,
     codes: list[int],
     *,
-    pictures: bool,
     json: bool,
 ) -> list[Failure]:
     """Print each answer as it comes and add its exit code; return the queries without one, all but the first noted."""
@@ -139,7 +138,7 @@ def _print_answers(
     if html is not None:
         from nearid_search.strip import write_strip
 
-        write_strip(html, shown, gallery, pictures=pictures)
+        write_strip(html, shown, gallery)
         render.note(f"pictures: {html}")
     for failure in failures[1:]:
         render.note(f"cannot answer {failure.path}: {failure.error}")

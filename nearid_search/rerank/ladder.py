@@ -129,7 +129,7 @@ class Reranker:
             ranked: its identities in plain order.
             pictures: of the query, if there are any.
             allowed: (A,) sorted rows to search among; None means all.
-            length: of that mean, by which plain scores are smaller.
+            length: of that mean; an image's plain score is its score with ``query`` times that.
 
         Returns:
             The same identities, and what was done.
@@ -140,7 +140,10 @@ class Reranker:
         if len(ranked) < 2:
             return list(ranked), Reranking(self.name, False, 0.0)
         shortlist = take_shortlist(self._backend, self._rows, query, self._codes, allowed=allowed)
-        shortlist = shortlist._replace(scores=(shortlist.scores * length).astype(np.float32))
+        if (
+            self.rung.needs_picture
+        ):  # which mixes its scores with the plain ones of each picture, and so with their mean
+            shortlist = shortlist._replace(scores=(shortlist.scores * length).astype(np.float32))
         rescored = self.rung(shortlist, pictures, deadline)
         ordered = reorder(ranked, rescored)
         changed = [identity.code for identity in ordered] != [identity.code for identity in ranked]

@@ -65,9 +65,28 @@ def test_an_answer_is_explained_in_json_on_the_terminal_and_on_a_page(
 
 
 @pytest.mark.usefixtures("inside")
+def test_several_pictures_of_one_thing_are_re_ranked_and_explained(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    asked = ("query", "catalogue/1/1.png", "catalogue/1/5.png", "--same", "--rerank", "siblings", "--explain")
+    answer, warned = said(capsys, *asked)
+    assert warned == ""
+    assert (answer["identity"], answer["rerank"]["name"]) == ("1", "siblings")
+    assert [picture["query"] for picture in answer["explanation"]["pictures"]] == list(asked[1:3])
+    page = tmp_path / "page.html"
+    assert run([*asked, "--html", str(page)]) == 0
+    shown = capsys.readouterr().out
+    html = page.read_text(encoding="utf-8")
+    for picture in asked[1:3]:
+        assert f"regions that carried the score of {picture} (darker" in shown
+        assert html.count(f'alt="query {picture}"') == 1
+        assert html.count(f'alt="regions that carried the score of {picture}"') == 1
+
+
+@pytest.mark.usefixtures("inside")
 def test_an_embedding_cannot_be_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["query", "--embeddings", "e.parquet", "--explain"]) == 2
-    assert "only the answer to a single picture can be explained" in capsys.readouterr().err
+    assert "only an answer to pictures can be explained" in capsys.readouterr().err
 
 
 def test_shades_show_what_speaks_for_an_identity() -> None:

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from made_galleries import make_gallery
 from numpy.typing import NDArray
 
+from nearid_search.engine import SearchEngine
 from nearid_search.indexer.search.exact import ExactBackend
-from nearid_search.rerank.expansion import expanded_scores
-from nearid_search.rerank.neighbours import mutual_scores, sibling_scores
-from nearid_search.rerank.reciprocal import reciprocal_scores
+from nearid_search.rerank.expansion import ALPHA, FOUND, expanded_scores
+from nearid_search.rerank.neighbours import NEAREST, NEAREST_SIBLINGS, mutual_scores, sibling_scores
+from nearid_search.rerank.reciprocal import K1, K2, PLAIN_SHARE, reciprocal_scores
 from nearid_search.rerank.shortlist import SHORTLIST, Shortlist, take_shortlist
-from nearid_search.similarity import Embeddings, rank_candidates
+from nearid_search.similarity import Embeddings, rank_candidates, unit_rows
 
 shapes = st.tuples(st.integers(0, 2**32 - 1), st.integers(1, 14), st.integers(1, 6))
 
@@ -77,6 +78,40 @@ def test_views_that_lie_on_both_sides_of_a_thing_answer_together() -> None:
     shortlist = shortlist_of(vectors[0], vectors[1:], np.array([7, 7, 8]))
     assert shortlist.codes[0] == 8
     assert shortlist.codes[np.argmax(sibling_scores(shortlist))] == 7
+
+
+def by_the_book(
+    name: str, query: NDArray[np.float64], gallery: NDArray[np.float64], codes: list[int], order: list[int]
+) -> list[float]:
+    """What a rung of that name scores every image of a gallery."""
+    if name == "expand":
+        return rerank_oracles.expanded(query, gallery, FOUND, ALPHA)
+    if name == "reciprocal":
+        return rerank_oracles.reciprocal(query, gallery, K1, K2, PLAIN_SHARE)
+    if name == "mutual":
+        return rerank_oracles.averaged(query, gallery, None, order, NEAREST)
+    return rerank_oracles.averaged(query, gallery, codes, order, NEAREST_SIBLINGS)
+
+
+@pytest.mark.parametrize("name", ["expand", "mutual", "siblings", "reciprocal"])
+def test_several_embeddings_of_one_thing_ask_with_their_mean(tmp_path: Path, name: str) -> None:
+    vectors, codes = look_alikes(4, 12, 4, noise=0.9)
+    gallery, asked = make_gallery(tmp_path / "gallery", vectors, codes, in_order=True), np.array([0, 1, 2])
+    plain, engine = (SearchEngine(gallery, None, rerank=each, rerank_ms=60_000) for each in ("none", name))
+    changed = 0
+    for row in range(0, 48, 4):
+        queries = unit_rows(vectors[row + asked] + np.random.default_rng(row).normal(0, 0.1, (3, vectors.shape[1])))
+        mean, wide = queries.astype(float).mean(axis=0), vectors.astype(float)
+        mean /= np.linalg.norm(mean)
+        order = np.argsort(-(wide @ mean), kind="stable").tolist()
+        scores = np.asarray(by_the_book(name, mean, wide, codes.tolist(), order))
+        before, after = (one.answer_set(queries, label="q", k=12) for one in (plain, engine))
+        best = {match.identity: scores[codes == int(match.identity.split()[-1])].max() for match in before.matches}
+        assert [match.identity for match in after.matches] == sorted(best, key=lambda each: -best[each])
+        assert {match.identity: match.score for match in after.matches} == {m.identity: m.score for m in before.matches}
+        assert after.rerank is not None
+        changed += after.rerank.changed
+    assert changed
 
 
 def test_a_shortlist_is_what_search_finds_without_the_row_left_out(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Patch against patch: the score by the book, the time budget, and pictures that are gone."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ from small_heads import write_head
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.engine import SearchEngine
 from nearid_search.indexer.catalogue.build import index_catalogue
+from nearid_search.ranking import mean_of_set
 from nearid_search.rerank.patches import patch_score
 from nearid_search.rerank.rung import Deadline, Rescored
 from nearid_search.rerank.shortlist import take_shortlist
-from nearid_search.similarity import unit_rows
+from nearid_search.similarity import pair_scores, unit_rows
 
 
 @settings(deadline=None, max_examples=20)
@@ -58,6 +60,27 @@ def test_a_picture_is_most_alike_to_itself_and_one_view_of_each_is_looked_at(sho
     assert identities[int(np.argmax(found.scores))] == "2"
     assert found.scores.max() == pytest.approx(1, abs=1e-3)
     assert found.remarks == ()
+
+
+def test_several_pictures_count_by_their_mean_and_a_set_of_one_is_a_query(shop: Path) -> None:
+    pictures = [shop / "catalogue/2/6.png", shop / "catalogue/1/5.png"]
+    engine = SearchEngine.open(shop / "gallery", rerank="patches", rerank_ms=600_000)
+    rung = engine.second_look.reranker("patches", budget_ms=600_000).rung
+    embeddings = engine.encoder.encode(pictures)
+    mean, length = mean_of_set(embeddings)
+    together = take_shortlist(engine.backend, engine.rows, mean, engine.enrolled.codes)
+    alone = [
+        rung(together._replace(scores=pair_scores(own, together.vectors)), [picture], Deadline(600_000))
+        for own, picture in zip(embeddings, pictures, strict=True)
+    ]
+    best = dict(zip(alone[0].codes.tolist(), np.mean([found.scores for found in alone], axis=0).tolist(), strict=True))
+    answer = engine.query_set(pictures)
+    names = [engine.enrolled.identities.name(code) for code in sorted(best, key=lambda code: -best[code])]
+    assert [match.identity for match in answer.matches] == names
+    found = rung(together._replace(scores=together.scores * np.float32(length)), pictures, Deadline(600_000))
+    np.testing.assert_allclose(found.scores, [best[code] for code in found.codes.tolist()], atol=1e-5)
+    one, query = engine.query_set(pictures[:1]), engine.query(pictures[0])
+    assert replace(one, rerank=None) == replace(query, rerank=None)
 
 
 def test_it_stops_at_its_time_budget_and_says_so(shop: Path) -> None:
