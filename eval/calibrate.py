@@ -1,4 +1,4 @@
-"""Fit the verdict on a gallery, and measure it on identities that were left out of the fit."""
+"""Fit the verdict on a gallery, and measure it on identities that were left out of fit and threshold."""
 
 from __future__ import annotations
 
@@ -15,15 +15,8 @@ from nearid_search.config import CalibrateConfig, QueryConfig
 from nearid_search.engine import SearchEngine
 from nearid_search.errors import CalibrationError
 from nearid_search.eval.calibration_trials import OnAsked, Trials, ask_gallery, marked_rows
-from nearid_search.eval.verdict_fit import (
-    FOLDS,
-    HeldOut,
-    choose_threshold,
-    count_verdicts,
-    fit_models,
-    judge_held_out,
-    measure,
-)
+from nearid_search.eval.held_out import FOLDS, HeldOut, count_verdicts, judge_held_out, measure
+from nearid_search.eval.verdict_fit import choose_threshold, fit_models
 from nearid_search.indexer.calibration_file import sample_rows, write_calibration
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.lock import writer_lock
@@ -91,13 +84,13 @@ def calibrate_gallery(
         _check_enough(engine)
         trials = ask_gallery(engine, queries=config.queries, seed=config.seed, on_asked=on_asked)
         held_out = judge_held_out(trials, seed=config.seed)
-        threshold = choose_threshold(trials, held_out.confidence, config.fpir)
+        threshold = choose_threshold(held_out.confidence[trials.whole], config.fpir)
         calibration = Calibration(
             model=replace(fit_models(trials), threshold=threshold),
             fpir=config.fpir,
             claimed=config.fpir * int(trials.whole.sum()) >= _SHOWING,
             figures={n: f.as_dict() for n, f in measure(trials, held_out, config.fpir, seed=config.seed).items()},
-            verdicts=count_verdicts(trials, held_out, threshold),
+            verdicts=count_verdicts(trials, held_out, config.fpir),
             known=int(trials.known.sum()),
             strangers=int(trials.whole.sum()),
             distractors=int((trials.marked & trials.whole).sum()),

@@ -1,54 +1,14 @@
-"""Two probabilities fitted on searches whose answers are known, and what they do on identities left out of the fit."""
+"""Two probabilities fitted on searches whose answers are known, and the threshold of a match."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.calibration import EVIDENCE, Evidence, LogisticModel, VerdictModel
 from nearid_search.eval.calibration_trials import Trials
-from nearid_search.eval.intervals import RESAMPLES, Interval, bootstrap_interval, bootstrap_statistic
-from nearid_search.eval.metrics import expected_calibration_error, fnir_at_fpir
-from nearid_search.verdict import EVEN_ODDS, verdict_of
-
-FOLDS = 5
-"""Parts into which the identities are divided; each is left out of the fit once."""
-
-_VERDICTS = ("match", "ambiguous", "unknown")
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class HeldOut:
-    """What models said of trials whose identities they were not fitted on; all (N,) float64.
-
-    Attributes:
-        enrolled: probability that the thing is in the gallery.
-        confidence: probability that the best identity is right.
-    """
-
-    enrolled: NDArray[np.float64]
-    confidence: NDArray[np.float64]
-
-
-def judge_held_out(trials: Trials, *, seed: int, folds: int = FOLDS) -> HeldOut:
-    """Judge every trial by models fitted on the other identities.
-
-    Args:
-        trials: the searches.
-        seed: of the parts.
-        folds: into how many parts the identities are divided; each is left out once.
-    """
-    names, codes = np.unique(trials.identities, return_inverse=True)
-    part_of = np.random.default_rng(seed).permutation(len(names)) % folds
-    enrolled, confidence = np.empty(len(codes)), np.empty(len(codes))
-    for part in range(folds):
-        out = part_of[codes] == part
-        enrolled[out], confidence[out] = fit_models(trials, used=~out).judge(trials.evidence[out])
-    return HeldOut(enrolled=enrolled, confidence=confidence)
+from nearid_search.eval.metrics import fnir_at_fpir
+from nearid_search.verdict import EVEN_ODDS
 
 
 def fit_models(trials: Trials, *, used: NDArray[np.bool_] | None = None) -> VerdictModel:
@@ -106,83 +66,15 @@ def fit_logistic(
     return LogisticModel(float(classifier.intercept_[0]), *by_name)
 
 
-def choose_threshold(trials: Trials, confidence: NDArray[np.float64], fpir: float) -> float:
+def choose_threshold(strangers: NDArray[np.float64], fpir: float) -> float:
     """Return the lowest confidence of a match that accepts no more than a share of the strangers.
 
     Args:
-        trials: the searches.
-        confidence: (N,) float64 of each.
+        strangers: (M,) float64: confidence of each; M at least 1.
         fpir: the share.
 
     Returns:
         At least one half: an answer that is more likely wrong is no match, whatever share of strangers may be.
     """
-    point = fnir_at_fpir(confidence[trials.known], trials.right[trials.known], confidence[trials.whole], fpir)
+    point = fnir_at_fpir(np.empty(0), np.empty(0, np.bool_), strangers, fpir)
     return max(EVEN_ODDS, float(np.nextafter(point.threshold, np.inf)))
-
-
-def measure(
-    trials: Trials, held_out: HeldOut, fpir: float, *, seed: int, resamples: int = RESAMPLES
-) -> dict[str, Interval]:
-    """Return FNIR, FPIR, false matches of known things, and the expected calibration error.
-
-    Args:
-        trials: the searches.
-        held_out: what was said of them.
-        fpir: share of strangers that may be accepted.
-        seed: of the intervals.
-        resamples: of each interval.
-
-    Returns:
-        By name, with intervals that resample identities. In each resample the threshold of ``fnir`` is set anew, so its
-        interval knows how uncertain the threshold is; the others are at the threshold of all trials.
-    """
-    confidence = held_out.confidence
-    sampling: dict[str, Any] = {"resamples": resamples, "seed": seed}
-    accepted = (confidence >= choose_threshold(trials, confidence, fpir)).astype(np.float64)
-    known, strangers = trials.known, trials.whole
-    fnir = bootstrap_statistic(partial(_fnir, trials, confidence, fpir), trials.identities, **sampling)
-    even = even_rows(trials, seed=seed)
-    ece = bootstrap_statistic(
-        lambda rows: expected_calibration_error(confidence[even[rows]], trials.right[even[rows]]),
-        trials.identities[even],
-        **sampling,
-    )
-    wrong = accepted[known] * ~trials.right[known]
-    return {
-        "fnir": replace(fnir, n=int(known.sum())),
-        "fpir": bootstrap_interval(accepted[strangers], trials.identities[strangers], **sampling),
-        "false_match": bootstrap_interval(wrong, trials.identities[known], **sampling),
-        "ece": ece,
-    }
-
-
-def count_verdicts(trials: Trials, held_out: HeldOut, threshold: float) -> dict[str, dict[str, float]]:
-    """Return the share of each verdict among known things and among strangers."""
-    pairs = zip(held_out.enrolled.tolist(), held_out.confidence.tolist(), strict=True)
-    given = np.asarray([verdict_of(enrolled, confidence, threshold) for enrolled, confidence in pairs])
-    groups = {"known": trials.known, "strangers": trials.whole}
-    return {
-        group: {verdict: float((given[rows] == verdict).mean()) for verdict in _VERDICTS}
-        for group, rows in groups.items()
-    }
-
-
-def _fnir(trials: Trials, confidence: NDArray[np.float64], fpir: float, rows: NDArray[np.int64]) -> float:
-    known, strangers = rows[trials.known[rows]], rows[trials.whole[rows]]
-    if not len(known) or not len(strangers):
-        return float("nan")
-    point = fnir_at_fpir(confidence[known], trials.right[known], confidence[strangers], fpir)
-    found = trials.right[known] & (confidence[known] > point.threshold) & (confidence[known] >= EVEN_ODDS)
-    return 1 - float(found.mean())
-
-
-def even_rows(trials: Trials, *, seed: int) -> NDArray[np.int64]:
-    """Return as many known things as strangers in the same gallery, chosen at random where there are more.
-
-    These are the odds that the confidence is for.
-    """
-    known, strangers = np.flatnonzero(trials.known), np.flatnonzero(~trials.known & ~trials.whole)
-    count = min(len(known), len(strangers))
-    rng = np.random.default_rng(seed)
-    return np.sort(np.concatenate([rng.choice(rows, count, replace=False) for rows in (known, strangers)]))

@@ -100,7 +100,7 @@ class VerdictModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """A gallery's verdict model, what it was fitted on, and how well it did on identities left out of the fit.
+    """A gallery's verdict model, what it was fitted on, and how well it did on identities left out of both.
 
     Attributes:
         model: what judges an answer.
@@ -112,7 +112,7 @@ class Calibration:
         strangers: views asked without their whole identity; marked distractors among them.
         distractors: how many of these were marked.
         asked_identities: identities that these views show.
-        folds: parts in which the identities were left out of the fit, in turn.
+        folds: parts in which the identities were left out of fit and threshold, in turn.
         queries: most views of each kind that were to be asked.
         seed: of sample, folds and intervals.
         encoder: fingerprint of the gallery's encoder.

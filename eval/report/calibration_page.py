@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.eval.calibrate import CalibrationReport
+from nearid_search.eval.held_out import even_rows
 from nearid_search.eval.intervals import bootstrap_interval
 from nearid_search.eval.metrics import det_curve
 from nearid_search.eval.report.charts import Axis, Chart, Guide, Line, Mark, Numbers, log_axis, percent_axis
 from nearid_search.eval.report.page import page_environment, save_page, style_and_hash
 from nearid_search.eval.report.plots import steps
-from nearid_search.eval.verdict_fit import even_rows
 
 _KNOWN, _STRANGERS, _ANSWERS, _PERFECT = "known things", "strangers", "answers", "perfect"
 _RELIABILITY_BINS = 10

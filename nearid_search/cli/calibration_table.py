@@ -49,7 +49,7 @@ def print_calibration(report: CalibrationReport, *, json: bool) -> None:
         print_json(report.as_dict())
         return
     table = Table(show_edge=False, header_style="dim")
-    table.add_column(f"of identities left out of the fit, {found.folds} parts")
+    table.add_column(f"of identities left out of fit and threshold, {found.folds} parts")
     for heading in ("n", "match", "ambiguous", "unknown"):
         table.add_column(heading, justify="right")
     for name, count in (("known", found.known), ("strangers", found.strangers)):
