@@ -80,6 +80,7 @@ class IndexReport:
         search: how the gallery is searched now and why, in one line.
         new_keys: keys of the images that are new; not part of ``as_dict``.
         enrolment: what is doubtful about these; None if none was added.
+        corrections: corrections by people that are in force on the gallery.
     """
 
     gallery: str
@@ -97,6 +98,7 @@ class IndexReport:
     search: str = ""
     new_keys: frozenset[str] = frozenset()
     enrolment: EnrolmentReport | None = None
+    corrections: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report with the stable keys of ``index --json``."""
@@ -114,6 +116,7 @@ class IndexReport:
             "seconds": round(self.seconds, 3),
             "images_per_second": round(self.images_per_second, 2),
             "search": self.search,
+            "corrections": self.corrections,
             "doubts": [] if self.enrolment is None else [asdict(doubt) for doubt in self.enrolment.doubts],
             "failures": [{"path": failure.path, "error": failure.error} for failure in self.failures],
         }

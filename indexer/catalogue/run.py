@@ -216,4 +216,5 @@ class IndexRun:
             images_per_second=len(self.added) / self.encode_seconds if self.added else 0.0,
             failures=(*failures, *self.survey.scan.failures, *self.survey.missing),
             new_keys=frozenset(self.added),
+            corrections=CorrectionLog(self.gallery.folder).num_in_force,
         )

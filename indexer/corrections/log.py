@@ -155,6 +155,11 @@ class CorrectionLog:
         """The entries that hold, in order."""
         return standing_of(self.entries)
 
+    @property
+    def num_in_force(self) -> int:
+        """How many corrections hold; what takes others back is none."""
+        return sum(entry.action not in ("undo", "restore") for entry in self.standing)
+
     def append(self, entry: Entry) -> None:
         """Add an entry; when this returns it is on disk. The caller holds the writer lock.
 

@@ -162,6 +162,9 @@ def print_index_report(report: IndexReport, *, json: bool) -> None:
             f"{len(report.failures)} failed ({report.seconds:.1f} s{rate})"
         )
     )
+    if report.corrections:
+        count = f"{report.corrections} correction" + ("" if report.corrections == 1 else "s")
+        note(f"{count} applied to what the catalogues say: nearid-search gallery history")
     if report.failures:
         print_whole(_failure_table(report.failures[:_FAILURES_SHOWN]), stderr=True)
     for doubt in report.enrolment.doubts if report.enrolment else ():

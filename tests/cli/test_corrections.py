@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from catalogues import draw
 from correction_cases import made_gallery, shown
 
 from nearid_search.cli.app import run
@@ -25,6 +26,33 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
     captured = capsys.readouterr()
     assert captured.err == ""
     return json.loads(captured.out)
+
+
+def test_indexing_says_that_corrections_are_in_force(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NEARID_GALLERY", raising=False)
+    for number in range(4):
+        draw(tmp_path / f"catalog/{number // 2}/{number}.png", number)
+    line = "applied to what the catalogues say: nearid-search gallery history"
+    assert run(["index", "catalog"]) == 0
+    assert line not in capsys.readouterr().err
+    for commands, expected in (
+        ([["rename", "0", "cup"]], f"1 correction {line}"),
+        ([["rename", "1", "jug"], ["rename", "cup", "mug"], ["undo"]], f"2 corrections {line}"),
+        ([["undo", "2"], ["undo", "1"]], None),
+    ):
+        for command in commands:
+            assert run(["gallery", *command]) == 0
+        capsys.readouterr()
+        assert run(["index", "catalog"]) == 0
+        assert [each for each in capsys.readouterr().err.splitlines() if line in each] == (
+            [expected] if expected else []
+        )
+        assert run(["index", "catalog", "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)["corrections"]
+        assert found == (int(expected.split()[0]) if expected else 0)
 
 
 def test_every_command(gallery: Gallery, capsys: pytest.CaptureFixture[str]) -> None:
