@@ -13,7 +13,7 @@ from nearid_search.durable_file import write_file
 from nearid_search.errors import GalleryCorruptError, GalleryWriteError
 from nearid_search.indexer.search.index_rows import GalleryRows, Identities
 from nearid_search.indexer.search.row_keys import KEY_LENGTH, find_keys
-from nearid_search.sealed_json import seal, unseal
+from nearid_search.sealed_json import read_sealed, seal
 
 CALIBRATION_NAME = "calibration.json"
 MOST_CHANGE = 0.1
@@ -44,11 +44,8 @@ def read_calibration(gallery_dir: Path) -> Calibration | None:
     """
     path = gallery_dir / CALIBRATION_NAME
     try:
-        return Calibration.from_document(unseal(path.read_bytes()))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise GalleryCorruptError(f"{path} cannot be read ({error}): make it anew with {_REMEDY}") from error
+        document = read_sealed(path)
+        return None if document is None else Calibration.from_document(document)
     except ValueError as error:
         raise GalleryCorruptError(f"{path} {error}: make it anew with {_REMEDY}") from error
 

@@ -12,7 +12,7 @@ from typing import Any
 from nearid_search.config import AnnConfig
 from nearid_search.durable_file import rename, write_file
 from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, GalleryWriteError, NoEncoderError
-from nearid_search.sealed_json import seal, unseal
+from nearid_search.sealed_json import read_sealed, seal
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
@@ -136,15 +136,11 @@ def read_manifest(gallery_dir: Path, *, name: str = MANIFEST_NAME) -> Manifest |
     """
     path = gallery_dir / name
     try:
-        document = unseal(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise GalleryCorruptError(
-            f"{path} cannot be read ({error}): restore it or index again with --rebuild"
-        ) from error
+        document = read_sealed(path)
     except ValueError as error:
         raise GalleryCorruptError(f"{path} {error}: restore it or index again with --rebuild") from error
+    if document is None:
+        return None
     if document["format_version"] != FORMAT_VERSION:
         raise GalleryMismatchError(
             f"{gallery_dir} has format {document['format_version']}, this version reads format {FORMAT_VERSION}: "

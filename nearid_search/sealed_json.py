@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 _SEAL = "sha256"
@@ -47,6 +48,20 @@ def unseal(text: bytes) -> dict[str, Any]:
         raise ValueError("was altered since it was written")
     content: dict[str, Any] = document
     return content
+
+
+def read_sealed(path: Path) -> dict[str, Any] | None:
+    """Read a file that holds what ``seal`` gave; None if there is no such file.
+
+    Raises:
+        ValueError: if it cannot be read, or as ``unseal`` does; the message goes on from the file's name.
+    """
+    try:
+        return unseal(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise ValueError(f"cannot be read ({error})") from error
 
 
 def digest(content: Mapping[str, Any]) -> str:

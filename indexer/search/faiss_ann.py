@@ -26,7 +26,28 @@ def _silent(_step: str, _done: int, _total: int) -> None:
     pass
 
 
-class AnnIndex:
+class FaissIndex:
+    """What FAISS's indexes say of themselves.
+
+    Args:
+        index: FAISS's object.
+    """
+
+    def __init__(self, index: Any) -> None:  # noqa: ANN401  (FAISS has no types)
+        self._index = index
+
+    @property
+    def num_positions(self) -> int:
+        """Vectors in the index."""
+        return int(self._index.ntotal)
+
+    @property
+    def dim(self) -> int:
+        """Width of a vector."""
+        return int(self._index.d)
+
+
+class AnnIndex(FaissIndex):
     """One approximate index; a position is the number of a vector in the order they were added.
 
     Args:
@@ -35,11 +56,11 @@ class AnnIndex:
         trained_rows: rows there were when it was trained.
     """
 
-    def __init__(self, recipe: Recipe, index: Any, trained_rows: int) -> None:  # noqa: ANN401  (FAISS has no types)
+    def __init__(self, recipe: Recipe, index: Any, trained_rows: int) -> None:  # noqa: ANN401
+        super().__init__(index)
         self.recipe = recipe
         self.trained_rows = trained_rows
         self._faiss = import_faiss(f"the {recipe.name} index")
-        self._index = index
 
     @classmethod
     def build(cls, recipe: Recipe, vectors: Embeddings, *, on_step: OnStep = _silent) -> AnnIndex:
@@ -87,16 +108,6 @@ class AnnIndex:
             RuntimeError: if it cannot be written.
         """
         self._faiss.write_index(self._index, str(path))
-
-    @property
-    def num_positions(self) -> int:
-        """Vectors in the index."""
-        return int(self._index.ntotal)
-
-    @property
-    def dim(self) -> int:
-        """Width of a vector."""
-        return int(self._index.d)
 
     def add(self, vectors: Embeddings, *, on_step: OnStep = _silent) -> None:
         """Add vectors at the following positions; only to an index that was built or read, not mapped.

@@ -20,7 +20,7 @@ from nearid_search.device import cuda_memory
 from nearid_search.errors import ConfigError, DeviceUnavailableError
 from nearid_search.indexer.search.approximate import ApproximateBackend
 from nearid_search.indexer.search.backend import GPU
-from nearid_search.indexer.search.faiss_ann import training_sample
+from nearid_search.indexer.search.faiss_ann import FaissIndex, training_sample
 from nearid_search.indexer.search.faiss_install import import_faiss
 from nearid_search.indexer.search.index_recipe import SearchSettings, num_clusters
 from nearid_search.similarity import Embeddings, Rows, check_embeddings
@@ -40,7 +40,7 @@ class GpuLayout(NamedTuple):
     clustered: bool
 
 
-class GpuIndex:
+class GpuIndex(FaissIndex):
     """An index of FAISS that several threads may ask, one at a time: FAISS's GPU memory serves one search.
 
     Args:
@@ -49,19 +49,9 @@ class GpuIndex:
     """
 
     def __init__(self, index: Any, resources: Sequence[Any] = ()) -> None:  # noqa: ANN401  (FAISS has no types)
-        self._index = index
+        super().__init__(index)
         self._resources = resources
         self._lock = threading.Lock()
-
-    @property
-    def num_positions(self) -> int:
-        """Vectors in the index."""
-        return int(self._index.ntotal)
-
-    @property
-    def dim(self) -> int:
-        """Width of a vector."""
-        return int(self._index.d)
 
     def nominate(
         self,

@@ -14,7 +14,7 @@ from typing import Any
 from nearid_search.durable_file import write_file
 from nearid_search.errors import IndexUnusableError
 from nearid_search.indexer.search.index_recipe import RECIPES, SearchSettings
-from nearid_search.sealed_json import seal, unseal
+from nearid_search.sealed_json import read_sealed, seal
 
 INDEX_FORMAT = 2
 INDEX_DIRNAME = "index"
@@ -135,13 +135,11 @@ def read_index_manifest(index_dir: Path) -> IndexManifest | None:
     """
     path = index_dir / INDEX_MANIFEST
     try:
-        document = unseal(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise IndexUnusableError(f"{path} cannot be read ({error})") from error
+        document = read_sealed(path)
     except ValueError as error:
         raise IndexUnusableError(f"{path} {error}") from error
+    if document is None:
+        return None
     found = document.get("format_version")
     if found != INDEX_FORMAT:
         raise IndexUnusableError(f"{path} has format {found}, this version reads format {INDEX_FORMAT}")

@@ -13,7 +13,7 @@ from typing import Any
 from nearid_search.durable_file import write_file
 from nearid_search.errors import RerankUnusableError
 from nearid_search.indexer.search.index_rows import GalleryRows
-from nearid_search.sealed_json import seal, unseal
+from nearid_search.sealed_json import read_sealed, seal
 
 RERANK_FORMAT = 1
 RERANK_NAME = "rerank.json"
@@ -114,13 +114,11 @@ def read_rerank_record(folder: Path, rows: GalleryRows) -> RerankRecord | None:
     """
     path = folder / RERANK_NAME
     try:
-        document = unseal(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except OSError as error:
-        raise RerankUnusableError(f"{path} cannot be read ({error}): {_ADVICE}") from error
+        document = read_sealed(path)
     except ValueError as error:
         raise RerankUnusableError(f"{path} {error}: {_ADVICE}") from error
+    if document is None:
+        return None
     if document.get("format_version") != RERANK_FORMAT or set(document) != {
         field.name for field in fields(RerankRecord)
     }:

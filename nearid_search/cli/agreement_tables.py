@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from nearid_search.cli.progress import Bars
 from nearid_search.cli.render import note, print_json, print_whole
 from nearid_search.eval.agreement import Agreement
 from nearid_search.eval.intervals import Interval
@@ -75,26 +73,6 @@ def print_pair_scores(scores: PairScores, out: Path, *, json: bool) -> None:
     for failure in scores.failures:
         note(f"cannot read {failure.path}: {failure.error}")
     note(f"{scores.num_scored:,} of {scores.num_pairs:,} pairs scored by {scores.encoder} in {out}")
-
-
-class PairProgress(Bars):
-    """A progress bar on stderr.
-
-    Args:
-        quiet: show none.
-    """
-
-    def __init__(self, *, quiet: bool) -> None:
-        self._quiet = quiet
-        columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        super().__init__(*columns)
-        self._task = self._bar.add_task("scoring", total=None)
-
-    def advance(self, done: int, total: int) -> None:
-        """Move the bar."""
-        if not self._quiet:
-            self._bar.start()
-            self._bar.update(self._task, completed=done, total=total)
 
 
 def _judged(scorer: str, agreement: Agreement) -> tuple[object, ...]:

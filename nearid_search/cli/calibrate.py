@@ -31,15 +31,16 @@ def calibrate(
     Example: nearid-search calibrate --gallery warehouse --fpir 0.01
     """
     from nearid_search.cli import render
-    from nearid_search.cli.calibration_table import CalibrationProgress, print_calibration
+    from nearid_search.cli.calibration_table import print_calibration
+    from nearid_search.cli.progress import OneBar
     from nearid_search.eval.calibrate import calibrate_gallery
     from nearid_search.indexer.gallery import Gallery
 
     require_new_file(html, force=force)
     config = CalibrateConfig(fpir=fpir, queries=queries, seed=seed)
-    with CalibrationProgress(quiet=json) as progress:
+    with OneBar("asking its views", quiet=json) as progress:
         report = calibrate_gallery(
-            Gallery.open(gallery), config, backend=backend, on_asked=progress.asked, on_warning=render.note
+            Gallery.open(gallery), config, backend=backend, on_asked=progress.advance, on_warning=render.note
         )
     print_calibration(report, json=json)
     if html is not None:

@@ -1,4 +1,4 @@
-"""What a person sees of a calibration: a bar while the gallery is asked, then verdicts and error rates."""
+"""What a person sees of a calibration: verdicts and error rates."""
 
 from __future__ import annotations
 
@@ -7,33 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from nearid_search.cli.figures import figure_in_words
-from nearid_search.cli.progress import Bars
 from nearid_search.cli.render import note, print_json, print_whole
 from nearid_search.eval.calibrate import CalibrationReport
-
-
-class CalibrationProgress(Bars):
-    """A bar over the searches, on stderr.
-
-    Args:
-        quiet: show none.
-    """
-
-    def __init__(self, *, quiet: bool) -> None:
-        super().__init__(TextColumn("asking its views"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._quiet = quiet
-        self._task = self._bar.add_task("", total=None)
-
-    def asked(self, done: int, total: int) -> None:
-        """Move the bar."""
-        if not self._quiet:
-            self._bar.start()
-            self._bar.update(self._task, completed=done, total=total)
 
 
 def print_calibration(report: CalibrationReport, *, json: bool) -> None:

@@ -1,4 +1,4 @@
-"""How the tuning of re-ranking looks: bars while it measures, and what it found."""
+"""How the tuning of re-ranking looks: a bar while it measures, and what it found."""
 
 from __future__ import annotations
 
@@ -6,33 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from nearid_search.cli.progress import Bars
+from nearid_search.cli.progress import OneBar
 from nearid_search.cli.render import note, print_json, print_whole
 from nearid_search.config import TuneConfig
 from nearid_search.indexer.search.rerank_record import RerankRecord
-
-
-class RerankProgress(Bars):
-    """A bar over the views that are asked, on stderr.
-
-    Args:
-        quiet: show none.
-    """
-
-    def __init__(self, *, quiet: bool) -> None:
-        super().__init__(TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._quiet = quiet
-        self._task = self._bar.add_task("re-ranking", total=None)
-
-    def asked(self, done: int, total: int) -> None:
-        """Move the bar."""
-        if not self._quiet:
-            self._bar.start()
-            self._bar.update(self._task, completed=done, total=total)
 
 
 def run_rerank_tuning(gallery: Path | None, config: TuneConfig, *, budget_ms: float, device: str, json: bool) -> None:
@@ -43,8 +23,8 @@ def run_rerank_tuning(gallery: Path | None, config: TuneConfig, *, budget_ms: fl
 
     has_encoder = Gallery.open(gallery).manifest.encoder.backbone is not None
     engine = SearchEngine.open(gallery, device=device, encode=has_encoder, rerank="none", on_warning=note)
-    with RerankProgress(quiet=json) as progress:
-        record = tune_rerank(engine, config, budget_ms=budget_ms, on_query=progress.asked)
+    with OneBar("re-ranking", quiet=json) as progress:
+        record = tune_rerank(engine, config, budget_ms=budget_ms, on_query=progress.advance)
     print_rerank_tuning(record, json=json)
 
 

@@ -28,7 +28,8 @@ def score_pairs(
 
     Example: nearid-search score-pairs ./samples --out ratings/data_ours_rating
     """
-    from nearid_search.cli.agreement_tables import PairProgress, print_pair_scores
+    from nearid_search.cli.agreement_tables import print_pair_scores
+    from nearid_search.cli.progress import OneBar
     from nearid_search.encoder import IdentityEncoder
     from nearid_search.eval import pair_scores
     from nearid_search.eval.image_pairs import read_pairs
@@ -36,7 +37,7 @@ def score_pairs(
     listed = read_pairs(pairs)
     pair_scores.check_free(out, overwritten={pair.method for pair in listed} if force else ())
     encoder = IdentityEncoder.open(backbone, device=device, head=head)
-    with PairProgress(quiet=json) as progress:
+    with OneBar("scoring", quiet=json) as progress:
         scores = pair_scores.score_pairs(listed, encoder, batch_size=batch_size, on_progress=progress.advance)
     pair_scores.write_scores(scores, out)
     print_pair_scores(scores, out, json=json)

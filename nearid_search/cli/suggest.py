@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from nearid_search.cli.options import GalleryOption, JsonOption, require_new_file
-from nearid_search.cli.progress import Bars
+from nearid_search.cli.progress import OneBar
 from nearid_search.cli.render import note, print_json, print_whole
 from nearid_search.config import SuggestConfig
 
@@ -45,7 +44,7 @@ def suggest(
     require_new_file(html, force=force)
     opened = Gallery.open(gallery)
     config = SuggestConfig(count=count, views=views, margin=margin, seed=seed)
-    with _Progress(quiet=json) as progress:
+    with OneBar("looking at views", quiet=json) as progress:
         suggestions = suggest_corrections(opened, config, on_views=progress.advance, on_warning=note)
     commands = [_commands(suggestion, gallery) for suggestion in suggestions.found]
     if html is not None:
@@ -54,21 +53,6 @@ def suggest(
         write_sheet(html, list(zip(suggestions.found, commands, strict=True)), opened)
         note(f"pictures: {html}")
     _print(suggestions, commands, json=json)
-
-
-class _Progress(Bars):
-    """A bar over the views looked at, on stderr."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        super().__init__(TextColumn("looking at views"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._quiet = quiet
-        self._task = self._bar.add_task("views", total=None)
-
-    def advance(self, done: int, total: int) -> None:
-        """Move the bar."""
-        if not self._quiet:
-            self._bar.start()
-            self._bar.update(self._task, completed=done, total=total)
 
 
 def _commands(suggestion: Suggestion, gallery: Path | None) -> tuple[str, str]:
