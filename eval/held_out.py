@@ -1,8 +1,8 @@
 """What a verdict does on identities that were left out of its fit, and out of the choice of its threshold.
 
-A threshold that is chosen on the very strangers whose share it lets through is asked for cannot fail. So cross-fitting
-is nested: for every part of the identities the threshold is set by the others, as judged by models that know neither
-the part nor the identity they judge.
+Among the strangers that a threshold was chosen on it keeps the asked rate, whatever it does among others. So
+cross-fitting is nested: for every part of the identities the threshold is set by the others, as judged by models that
+know neither the part nor the identity they judge.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ class VerdictModel:
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """A gallery's verdict model, what it was fitted on, and how well it did on identities left out of both.
+    """A gallery's verdict model, and how well it did on identities left out of its fit and its threshold.
 
     Attributes:
         model: what judges an answer.

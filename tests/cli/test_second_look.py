@@ -43,6 +43,19 @@ def test_re_ranking_is_measured_shown_and_can_be_named(capsys: pytest.CaptureFix
 
 
 @pytest.mark.usefixtures("inside")
+def test_local_features_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("cv2")
+    plain, _ = said(capsys, "query", "catalogue/1/5.png")
+    answer, warned = said(capsys, "query", "catalogue/1/5.png", "--rerank", "geometry", "--rerank-ms", "600000")
+    assert warned == ""
+    rerank = answer.pop("rerank")
+    assert (rerank["name"], rerank["remarks"]) == ("geometry", [])
+    assert {m["identity"]: m["score"] for m in answer["matches"]} == {
+        m["identity"]: m["score"] for m in plain["matches"]
+    }
+
+
+@pytest.mark.usefixtures("inside")
 def test_an_answer_is_explained_in_json_on_the_terminal_and_on_a_page(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
