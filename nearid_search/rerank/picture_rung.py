@@ -65,9 +65,13 @@ class PictureRung(Generic[Query, View]):
 
     def __call__(self, shortlist: Shortlist, pictures: Sequence[Image], deadline: Deadline) -> Rescored:
         """Score as many of the best views as time allows; see ``Rung``."""
-        started = deadline.spent
-        seen = [self._look.at_query(picture) for picture in pictures]
-        longest = (deadline.spent - started) / len(pictures)
+        seen, longest = [], 0.0
+        for picture in pictures:
+            if deadline.left < longest:
+                return out_of_time(deadline, 0)
+            started = deadline.spent
+            seen.append(self._look.at_query(picture))
+            longest = max(longest, deadline.spent - started)
         places: list[int] = []
         scores: list[float] = []
         gone: list[str] = []

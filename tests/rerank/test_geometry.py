@@ -158,8 +158,9 @@ def test_several_pictures_count_by_their_mean_and_one_that_is_gone_is_told(tmp_p
     gone = rescored([label(0)], [views[0], tmp_path / "gone.png"], [0.6, 0.6])
     assert gone.codes.tolist() == [0]
     assert gone.remarks == (f"1 pictures cannot be read any more, such as {tmp_path / 'gone.png'}",)
-    late = rescored([label(0)], views, [0.6, 0.6], budget=0.001)
-    assert late.remarks == ("stopped at its time budget of 0.001 ms after 0 identities",)
+    for pictures in ([label(0)], [label(0), label(1)]):
+        late = rescored(pictures, views, [0.6, 0.6], budget=0.001)
+        assert late.remarks == ("stopped at its time budget of 0.001 ms after 0 identities",)
 
 
 def test_without_opencv_it_is_named_and_cannot_be_used(
