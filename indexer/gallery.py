@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nearid_search import __version__
 from nearid_search.config import AnnConfig, EncoderConfig
-from nearid_search.errors import GalleryMismatchError
+from nearid_search.errors import ConfigError, GalleryMismatchError
 from nearid_search.foreground import NONE as FOREGROUND_NONE
 from nearid_search.head_file import save_head
 from nearid_search.indexer.corrections.log import CorrectionLog, standing_of
@@ -263,6 +264,20 @@ class Gallery:
         """Return every identity and its number of images, sorted by name."""
         names = self.store.image_table(["identity"]).column("identity").to_pylist()
         return dict(sorted(Counter(names).items()))
+
+    def keys_of(self, identities: Collection[str]) -> frozenset[str]:
+        """Return the keys of the images of some identities.
+
+        Raises:
+            ConfigError: if there is no such identity.
+        """
+        rows = self.store.image_table(["identity"])
+        names = rows.column("identity").to_pylist()
+        unknown = sorted(set(identities).difference(names))
+        if unknown:
+            raise ConfigError(f"no identity {unknown[0]!r} in {self.folder}: see nearid-search gallery list")
+        keys = rows.column("key").to_pylist()
+        return frozenset(key for key, name in zip(keys, names, strict=True) if name in identities)
 
     def views(self) -> dict[str, list[tuple[str | None, str]]]:
         """Return path, as one would type it, and key of every image, by identity."""

@@ -178,25 +178,6 @@ class GalleryStore:
             )
         return matrix
 
-    def embeddings_of(self, keys: Sequence[str]) -> NDArray[np.float32]:
-        """Read the embeddings of some images.
-
-        Args:
-            keys: which; each is in the table.
-
-        Returns:
-            (len(keys), D) float32 in the order of ``keys``.
-        """
-        dim = self._images.schema.field("embedding").type.list_size
-        matrix = np.empty((len(keys), dim), np.float32)
-        row_of = {key: row for row, key in enumerate(keys)}
-        for chunk in chunks(keys, _KEYS_AT_ONCE):
-            found = self._images.search().where(any_of("key", chunk)).select(["key", "embedding"]).to_arrow()
-            rows = [row_of[key] for key in found.column("key").to_pylist()]
-            flat = found.column("embedding").combine_chunks().flatten()
-            matrix[rows] = flat.to_numpy(zero_copy_only=False).reshape(-1, dim)
-        return matrix
-
     def keys_where(self, where: str) -> Keys:
         """Return the keys of the images a filter accepts, in no particular order.
 

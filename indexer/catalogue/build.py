@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nearid_search.config import AnnConfig, EncoderConfig, IndexConfig
+from nearid_search.config import AnnConfig, EncoderConfig, IndexConfig, SuggestConfig
 from nearid_search.encoder import open_encoder
 from nearid_search.errors import GalleryCorruptError, GalleryWriteError
 from nearid_search.image_encoder import ImageEncoder
@@ -31,15 +31,17 @@ from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.location import locate_gallery, stored_path
 from nearid_search.indexer.lock import writer_lock
 from nearid_search.indexer.manifest import Manifest, read_manifest, require_encoder
-from nearid_search.indexer.review.enrolment import check_enrolment
+from nearid_search.indexer.review.suggestions import suggest_corrections
 from nearid_search.indexer.search.faiss_ann import OnStep
 from nearid_search.indexer.search.index_refresh import OnChoice, refresh_search, require_backend
 from nearid_search.records import Failure
 from nearid_search.reports import IndexReport
+from nearid_search.suggestion import Suggestion
 
 __all__ = ["OnPlan", "OnProgress", "Progress", "index_catalogue"]
 
 OnPlan = Callable[[Survey], None]
+_NEW_VIEWS = 2_000  # looked at for doubts: it stays small beside encoding as many
 
 
 def index_catalogue(
@@ -97,16 +99,20 @@ def index_catalogue(
             report = (job.rebuild if rebuild else job.refresh)(Path(os.path.abspath(catalogue)), identities)
             started = time.perf_counter()
             done = refresh_search(Gallery.open(folder), search.over(remembered), on_choice=on_choice, on_step=on_step)
-            doubts = None
-            if report.new_keys:
-                # The search index has just been made or checked: there is nothing to warn of.
-                doubts = check_enrolment(Gallery.open(folder), keys=report.new_keys, on_warning=lambda _: None)
+            doubts = _doubts_about(Gallery.open(folder), report.new_keys)
             seconds = report.seconds + time.perf_counter() - started
-            return replace(report, search=f"{done.backend} {done.reason}", seconds=seconds, enrolment=doubts)
+            return replace(report, search=f"{done.backend} {done.reason}", seconds=seconds, doubts=doubts)
         except OSError as error:
             if isinstance(error, GalleryWriteError):
                 raise
             raise GalleryWriteError(f"cannot write the gallery {folder}: {error}") from error
+
+
+def _doubts_about(gallery: Gallery, keys: frozenset[str]) -> tuple[Suggestion, ...]:
+    """Look at what has come in; the search index has just been made or checked, so there is nothing to warn of."""
+    if not keys:
+        return ()
+    return suggest_corrections(gallery, SuggestConfig(views=_NEW_VIEWS), keys=keys, sure=True).found
 
 
 @dataclass(frozen=True)

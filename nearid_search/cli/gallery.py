@@ -62,24 +62,6 @@ def list_identities(
     print_identities(opened.identities(), opened.views() if views else None, json=json)
 
 
-@app.command()
-def check(
-    gallery: GalleryOption = None,
-    seed: Annotated[int, typer.Option(help="Of the views looked at, if there are more than 2,000.")] = 0,
-    json: JsonOption = False,
-) -> None:
-    """Point out views unlike the rest of their identity, and views that are more like another identity.
-
-    Example: nearid-search gallery check
-    """
-    from nearid_search.cli import render
-    from nearid_search.cli.enrolment_lines import print_enrolment
-    from nearid_search.indexer.gallery import Gallery
-    from nearid_search.indexer.review.enrolment import check_enrolment
-
-    print_enrolment(check_enrolment(Gallery.open(gallery), seed=seed, on_warning=render.note), json=json)
-
-
 @app.command("import")
 def import_embeddings(
     embeddings: Annotated[
