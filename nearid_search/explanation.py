@@ -43,6 +43,8 @@ class Explanation:
         views_above: how many of them score above every view of every other identity.
         heat: (G, G) what ``score`` falls by without each region, row by row from the top left; None if nobody can say.
         background: how much of ``score`` is background; None if nobody can say.
+        whole_score: where ``score`` is of pictures that were painted over, in a gallery that keeps both: that of the
+            same two pictures whole. None otherwise.
         remarks: why something is None, each in a few words.
     """
 
@@ -56,6 +58,7 @@ class Explanation:
     views_above: int
     heat: Heat | None = None
     background: BackgroundShare | None = None
+    whole_score: float | None = None
     remarks: tuple[str, ...] = ()
 
     @property

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nearid_search.errors import CatalogueError
-from nearid_search.indexer.schema import CATALOGUE_IDENTITY
+from nearid_search.indexer.schema import CATALOGUE_IDENTITY, EMBEDDING, WHOLE_EMBEDDING
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +24,8 @@ RESERVED_COLUMNS = frozenset(
         "path",
         "identity",
         CATALOGUE_IDENTITY,
-        "embedding",
+        EMBEDDING,
+        WHOLE_EMBEDDING,
         "width",
         "height",
         "thumbnail",

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.config import SuggestConfig
+from nearid_search.errors import ConfigError
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.review.answered import Answered
 from nearid_search.indexer.review.usual_scores import usual_scores
@@ -91,6 +92,20 @@ def suggest_corrections(
     found.sort(key=_by_strength)
     views = sum(len(identity.rows) for identity in everything.values())
     return Suggestions(tuple(found[: config.count]), views, len(search.keys))
+
+
+def keys_of(gallery: Gallery, identities: Collection[str]) -> frozenset[str]:
+    """Return the keys of the images of some identities.
+
+    Raises:
+        ConfigError: if there is no such identity.
+    """
+    rows = gallery.store.image_table(["identity"])
+    names = rows.column("identity").to_pylist()
+    unknown = sorted(set(identities).difference(names))
+    if unknown:
+        raise ConfigError(f"no identity {unknown[0]!r} in {gallery.folder}: see nearid-search gallery list")
+    return frozenset(key for key, name in zip(rows.column("key").to_pylist(), names, strict=True) if name in identities)
 
 
 def _by_strength(suggestion: Suggestion) -> tuple[float, tuple[str, ...], str]:

@@ -44,6 +44,8 @@ def _facts(explanation: Explanation) -> list[tuple[str, str]]:
                 + ("" if share.attention is None else f", {share.attention:.0%} of the attention"),
             ),
         ]
+    if (whole := explanation.whole_score) is not None:
+        facts.append(("the whole pictures", f"{whole:.3f}: the background adds {whole - explanation.score:+.3f}"))
     return [*facts, *(("not said", remark) for remark in explanation.remarks)]
 
 

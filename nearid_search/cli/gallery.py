@@ -11,6 +11,7 @@ from nearid_search.cli import corrections
 from nearid_search.cli.options import (
     BackendOption,
     DeviceOption,
+    ForegroundOption,
     GalleryOption,
     JsonOption,
     LatencyOption,
@@ -110,6 +111,7 @@ def export(
     ] = None,
     gallery: GalleryOption = None,
     where: Annotated[str | None, typer.Option(help="SQL condition on metadata, e.g. \"bin = 'A3'\".")] = None,
+    foreground: ForegroundOption = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -124,11 +126,15 @@ def export(
     require_new_file(out, force=force)
     with EmbeddingsProgress(quiet=json) as progress:
         if what != "embeddings":
+            if foreground is not None:
+                raise ConfigError(f"--foreground chooses between embeddings: leave it out for {what}")
             table = export_table(out, what, form=form, gallery=gallery, where=where, on_progress=progress.exported)
         elif form not in (None, "parquet"):
             raise ConfigError(f"embeddings are written as parquet, not as {form}: leave out --format")
         else:
-            report = export_embeddings(out, gallery=gallery, where=where, on_progress=progress.exported)
+            report = export_embeddings(
+                out, gallery=gallery, where=where, foreground=foreground, on_progress=progress.exported
+            )
     if what != "embeddings":
         print_table_report(table, json=json)
     else:

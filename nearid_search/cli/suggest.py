@@ -40,13 +40,13 @@ def suggest(
     Example: nearid-search gallery suggest -n 10
     """
     from nearid_search.indexer.gallery import Gallery
-    from nearid_search.indexer.review.suggestions import suggest_corrections
+    from nearid_search.indexer.review.suggestions import keys_of, suggest_corrections
 
     require_new_file(html, force=force)
     opened = Gallery.open(gallery)
     config = SuggestConfig(count=count, views=views, margin=margin, seed=seed)
     with _Progress(quiet=json) as progress:
-        keys = opened.keys_of(identities) if identities else None
+        keys = keys_of(opened, identities) if identities else None
         suggestions = suggest_corrections(opened, config, keys=keys, on_views=progress.advance, on_warning=note)
     if html is not None:
         from nearid_search.suggestion_sheet import write_sheet

@@ -79,7 +79,14 @@ def test_index_shows_people_both_pictures(tmp_path: Path, capsys: pytest.Capture
     doubt = Suggestion("duplicate", ("other name", "thing 3"), 0.99, 0.9, picture, ("merge",), ("reject",))
     report = IndexReport(
         gallery=str(tmp_path / "g"),
-        **dict.fromkeys(("added", "updated", "unchanged", "removed", "moved", "duplicates", "images", "identities"), 0),
+        added=1,
+        updated=0,
+        unchanged=0,
+        removed=0,
+        moved=0,
+        duplicates=0,
+        images=1,
+        identities=1,
         seconds=0.0,
         images_per_second=0.0,
         failures=(),
