@@ -62,6 +62,12 @@ def files_schema() -> pa.Schema:
     )
 
 
+def is_storable_name(name: str) -> bool:
+    """Say whether a metadata column may be called so; a name such as ``_rowid`` would make the table unreadable."""
+    is_internal = name.startswith("_") and not name.startswith("__")
+    return bool(name) and "." not in name and "`" not in name and not is_internal
+
+
 def missing_columns(schema: pa.Schema, fields: Iterable[pa.Field]) -> list[pa.Field]:
     """Return the metadata columns that a table lacks, each of a type that it can hold.
 

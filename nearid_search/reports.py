@@ -132,13 +132,13 @@ class ExportReport:
 
 @dataclass(frozen=True, kw_only=True)
 class TableExportReport:
-    """What exporting images, identities or corrections did.
+    """What exporting images, identities, corrections or a dataset did.
 
     Attributes:
         gallery: folder of the gallery.
-        file: the file written.
-        what: "images", "identities" or "corrections".
-        format: "csv", "jsonl" or "parquet".
+        file: the file written, or the dataset's folder.
+        what: "images", "identities", "corrections" or "fiftyone".
+        format: "csv", "jsonl", "parquet" or "fiftyone".
         exported: rows written.
         seconds: wall-clock time.
     """

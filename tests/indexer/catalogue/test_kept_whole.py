@@ -18,6 +18,7 @@ from nearid_search.indexer.exchange.embedding_export import export_embeddings
 from nearid_search.indexer.exchange.embedding_import import import_embeddings
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.kept_whole import seen_as, whole_embedding
+from nearid_search.similarity import Embeddings
 
 BOTH = IndexConfig(keep_whole=True)
 
@@ -140,6 +141,8 @@ def test_pictures_that_come_later_or_come_back_bring_both(shop: Path, tmp_path: 
     assert not Gallery.open(home).info()["keeps_whole"]
 
 
-def draw_embedding(shop: Path, picture: Path) -> np.ndarray:
+def draw_embedding(shop: Path, picture: Path) -> Embeddings:
     """What the encoder of whole pictures makes of one."""
-    return Gallery.open(shop / "whole").open_encoder(device="cpu").encode([picture])[0]
+    (embedding,) = Gallery.open(shop / "whole").open_encoder(device="cpu").encode([picture])
+    found: Embeddings = embedding
+    return found
