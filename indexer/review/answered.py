@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nearid_search.indexer.corrections.state import Corrections
+from nearid_search.indexer.search.index_rows import GalleryRows, Identities
+from nearid_search.indexer.search.row_keys import KEY_LENGTH, find_keys
 
 
 class Answered:
@@ -15,18 +16,22 @@ class Answered:
 
     Args:
         said: the corrections.
-        names: identity by number.
-        keys: of every gallery row.
-        codes: (G,) identity number of every gallery row.
+        identities: what the gallery's rows show.
+        rows: these rows.
     """
 
-    def __init__(self, said: Corrections, names: Sequence[str], keys: Sequence[str], codes: NDArray[np.int64]) -> None:
+    def __init__(self, said: Corrections, identities: Identities, rows: GalleryRows) -> None:
         self._said = said
-        code_of = {name: code for code, name in enumerate(names)}
+        self._apart: set[frozenset[int]] = set()
+        if not said.kept_apart and not said.not_shown:
+            return
+        code_of = {name: code for code, name in enumerate(identities.names.to_pylist())}
         self._apart = {frozenset(code_of[name] for name in pair) for pair in said.kept_apart if pair <= code_of.keys()}
-        if said.not_shown:
-            code_of_key = {key: int(codes[row]) for row, key in enumerate(keys) if key in said.not_shown}
-            for key, code in code_of_key.items():
+        keys = sorted(said.not_shown)
+        places = find_keys(rows.keys, np.asarray(keys, f"S{KEY_LENGTH}"))
+        for key, row in zip(keys, places.tolist(), strict=True):
+            if row >= 0:
+                code = int(identities.codes[row])
                 self._apart |= {frozenset((code, code_of[name])) for name in said.not_shown[key] if name in code_of}
 
     def are_apart(self, code: int, other: int) -> bool:

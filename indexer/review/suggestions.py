@@ -6,6 +6,7 @@ pictures of one identity are to each other. What people have ruled out, or confi
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.config import SuggestConfig
+from nearid_search.enrolled import EnrolledImages
 from nearid_search.errors import ConfigError
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.review.answered import Answered
@@ -27,6 +29,7 @@ from nearid_search.indexer.review.view_neighbours import (
     views_of,
 )
 from nearid_search.indexer.search.gallery_backend import open_gallery_backend
+from nearid_search.indexer.search.row_keys import KEY_LENGTH, find_keys
 from nearid_search.indexer.search.stored_index import OnWarning
 from nearid_search.similarity import pair_scores
 from nearid_search.suggestion import SuggestedPicture, Suggestion, Suggestions
@@ -80,18 +83,17 @@ def suggest_corrections(
     more = search.ask({code: views_of(search.rows_of(code), rng) for code in sorted(partners)}, on_views)
     nearest |= {code: search.nearest(identity) for code, identity in more.items()}
     everything = asked | more
-    found = [*search.duplicates(everything, nearest)]
-    mixed = (search.mixed(identity) for identity in asked.values())
-    found += _once_a_pair([suggestion for suggestion in mixed if suggestion is not None], found)
-    if sure:
-        found = [suggestion for suggestion in found if search.is_usual(suggestion.score)]
+    found = [pair for pair in search.duplicates(everything, nearest) if not sure or search.is_usual(pair.score)]
+    suspects = (search.mixed(identity) for identity in everything.values())
+    mixed = [part for part in suspects if part is not None and (not sure or search.is_usual(part.score))]
+    found += _once_a_pair(mixed, found)
     strays = {picture.key for suggestion in found if suggestion.kind == "mixed" for picture in suggestion.pictures[:-1]}
     found += [outlier for identity in asked.values() for outlier in search.outliers(identity, besides=strays)]
     if keys is not None:
-        found = [suggestion for suggestion in found if any(picture.key in keys for picture in suggestion.pictures)]
+        found = [suggestion for suggestion in found if _is_about(suggestion, keys)]
     found.sort(key=_by_strength)
     views = sum(len(identity.rows) for identity in everything.values())
-    return Suggestions(tuple(found[: config.count]), views, len(search.keys))
+    return Suggestions(tuple(found[: config.count]), views, len(search.codes))
 
 
 def keys_of(gallery: Gallery, identities: Collection[str]) -> frozenset[str]:
@@ -106,6 +108,11 @@ def keys_of(gallery: Gallery, identities: Collection[str]) -> frozenset[str]:
     if unknown:
         raise ConfigError(f"no identity {unknown[0]!r} in {gallery.folder}: see nearid-search gallery list")
     return frozenset(key for key, name in zip(rows.column("key").to_pylist(), names, strict=True) if name in identities)
+
+
+def _is_about(suggestion: Suggestion, keys: Collection[str]) -> bool:
+    pictures = suggestion.pictures[:1] if suggestion.kind == "outlier" else suggestion.pictures
+    return any(picture.key in keys for picture in pictures)
 
 
 def _by_strength(suggestion: Suggestion) -> tuple[float, tuple[str, ...], str]:
@@ -128,14 +135,9 @@ class _Search:
 
     def __init__(self, gallery: Gallery, config: SuggestConfig, on_warning: OnWarning | None) -> None:
         self._rows = rows = gallery.rows()
-        table = rows.labels
-        self.gallery = gallery
-        self.keys: list[str] = table.column("key").to_pylist()
-        self._paths: list[str | None] = table.column("path").to_pylist()
-        names, codes = np.unique(np.asarray(table.column("identity").to_pylist(), dtype=object), return_inverse=True)
-        self.names: list[str] = names.tolist()
-        self.codes: NDArray[np.int64] = codes.astype(np.int64)
-        self._answered = Answered(gallery.corrections_that_hold(), self.names, self.keys, self.codes)
+        self._images = EnrolledImages(gallery, rows)
+        self.codes = self._images.codes
+        self._answered = Answered(gallery.corrections_that_hold(), self._images.identities, rows)
         self._backend = open_gallery_backend(gallery, rows, on_warning=on_warning or (lambda _line: None))
         self._margin = config.margin
         self._usual = usual_scores(rows, self.codes, seed=config.seed)
@@ -148,7 +150,10 @@ class _Search:
         return np.flatnonzero(self.codes == code)
 
     def rows_at(self, keys: Collection[str] | None) -> NDArray[np.int64] | None:
-        return None if keys is None else np.flatnonzero([key in keys for key in self.keys])
+        if keys is None:
+            return None
+        found = find_keys(self._rows.keys, np.asarray(sorted(keys), f"S{KEY_LENGTH}"))
+        return found[found >= 0]
 
     def is_usual(self, score: float) -> bool:
         """Say whether pictures of one identity usually score no higher."""
@@ -201,8 +206,8 @@ class _Search:
     def _duplicate(self, row: int, other_row: int, score: float, own: float | None) -> Suggestion:
         pictures = sorted((self._picture(row), self._picture(other_row)))
         first, second = (picture.identity for picture in pictures)
-        counts = [int((self.codes == self.codes[known]).sum()) for known in (row, other_row)]
-        larger = self.names[self.codes[row if counts[0] > counts[1] else other_row]]
+        counts = [int(self._images.num_views[self.codes[known]]) for known in (row, other_row)]
+        larger = self._images.identity_at(row if counts[0] > counts[1] else other_row)
         into = first if counts[0] == counts[1] else larger
         merged = second if into == first else first
         return Suggestion(
@@ -221,7 +226,7 @@ class _Search:
         if not parts:
             return None
         part = max(parts, key=lambda part: (part.other.score - part.rest, -len(part.places)))
-        name, other = self.names[identity.code], self.names[part.other.code]
+        name, other = self._name(identity.code), self._name(part.other.code)
         pictures = sorted(
             (self._picture(int(identity.rows[place])) for place in part.places), key=lambda p: (p.path or "", p.key)
         )
@@ -243,10 +248,10 @@ class _Search:
         """Yield pictures unlike the rest of their identity, as few here are; not those that people have looked at."""
         if len(identity.rows) < 2:
             return
-        name = self.names[identity.code]
+        name = self._name(identity.code)
         for place, row in enumerate(identity.rows.tolist()):
             score = float(identity.within[place].max())
-            key = self.keys[row]
+            key = self._rows.key(row)
             looked_at = key in besides or self._answered.says_of(key) or self._answered.is_of(key, name)
             if score >= self._fence or looked_at:
                 continue
@@ -270,17 +275,19 @@ class _Search:
         if not nearest:
             return None
         other, place = max(nearest, key=lambda found: found[0].score)
-        keys = [self.keys[int(identity.rows[known])] for known in (*places, place)]
-        name, other_name = self.names[identity.code], self.names[other.code]
+        keys = [self._rows.key(int(identity.rows[known])) for known in (*places, place)]
+        name, other_name = self._name(identity.code), self._name(other.code)
         if other.score <= rest or other.score < self._fence:  # below the fence it is like neither of the two
             return None
-        if self._answered.settles(keys, name, keys[-1], other_name, self.keys[other.row]):
+        if self._answered.settles(keys, name, keys[-1], other_name, self._rows.key(other.row)):
             return None
         return _Part(places, rest, other)
 
     def _picture(self, row: int) -> SuggestedPicture:
-        return SuggestedPicture(self.names[self.codes[row]], self.gallery.shown_path(self._paths[row]), self.keys[row])
+        return SuggestedPicture(self._images.identity_at(row), self._images.path_at(row), self._rows.key(row))
+
+    def _name(self, code: int) -> str:
+        return self._images.identities.name(code)
 
     def _free_name(self, name: str) -> str:
-        taken = set(self.names)
-        return next(free for number in range(2, len(taken) + 3) if (free := f"{name}-{number}") not in taken)
+        return next(free for number in itertools.count(2) if self._images.code_of(free := f"{name}-{number}") < 0)

@@ -20,6 +20,30 @@ from nearid_search.indexer.exchange.fiftyone_export import export_fiftyone
 from nearid_search.indexer.gallery import Gallery
 
 PYTHON = "NEARID_FIFTYONE_PYTHON"
+READER = """
+import json
+import sys
+
+import fiftyone as fo
+from fiftyone.utils.data import importers
+
+importer, _ = importers.build_dataset_importer(fo.types.FiftyOneDataset, dataset_dir=sys.argv[1])
+importer = importers._handle_legacy_formats(importer)
+with importer:
+    found = [
+        {
+            "filepath": sample.filepath,
+            "media": sample.media_type,
+            "identity": sample.identity.label,
+            "size": [sample.metadata.width, sample.metadata.height],
+            "embedding": list(sample.embedding),
+            "fields": sorted(sample.field_names),
+            "bin": sample["bin"],
+        }
+        for sample in importer
+    ]
+    print(json.dumps({"info": importer.get_dataset_info(), "samples": found}))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +120,7 @@ def test_the_command_writes_a_new_folder(home: Path, tmp_path: Path, capsys: pyt
 def test_fiftyone_reads_it(home: Path) -> None:
     environment = {**os.environ, "FIFTYONE_DISABLE_SERVICES": "1", "FIFTYONE_DO_NOT_TRACK": "1", "HOME": str(home)}
     environment.pop("PYTHONPATH", None)
-    reader = Path(__file__).with_name("read_fiftyone.py")
-    command = [os.environ[PYTHON], str(reader), str(home / "dataset")]
+    command = [os.environ[PYTHON], "-c", READER, str(home / "dataset")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     read = json.loads(done.stdout.splitlines()[-1])
