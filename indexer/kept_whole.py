@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nearid_search.config import AnnConfig
 from nearid_search.errors import ConfigError, GalleryMismatchError
-from nearid_search.foreground import AUTO, MODES, NETWORKS, NONE
+from nearid_search.foreground import AUTO, MASK, MODES, NETWORKS, NONE
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.schema import WHOLE_EMBEDDING
 from nearid_search.indexer.sql import any_of
@@ -57,9 +57,10 @@ def seen_as(gallery: Gallery, foreground: str | None) -> Gallery:
         store = GalleryStore(gallery.folder / gallery.manifest.tables, version=version, column=WHOLE_EMBEDDING)
         manifest = replace(gallery.manifest, encoder=record.whole, search=AnnConfig())
         return Gallery(gallery.folder, manifest, store, as_of=gallery.past_moment)
-    kept = f"pictures painted over by {record.foreground}"
+    kept = "whole pictures" if record.foreground == NONE else f"pictures painted over by {record.foreground}"
+    painted = record.foreground if foreground == NONE else foreground
     raise GalleryMismatchError(
-        f"{gallery.folder} holds {'whole pictures' if record.foreground == NONE else kept} and none with --foreground "
-        f"{foreground}: ask without it, or make a gallery that keeps both: nearid-search index "
-        f"{next(iter(gallery.manifest.catalogues), './catalog')} --foreground auto --keep-whole --rebuild"
+        f"{gallery.folder} holds {kept} and none with --foreground {foreground}: ask without it, or make a gallery "
+        f"that keeps both: nearid-search index {next(iter(gallery.manifest.catalogues), './catalog')} --foreground "
+        f"{painted}{' --masks FOLDER' if painted == MASK else ''} --keep-whole --rebuild"
     )

@@ -45,7 +45,7 @@ def _facts(explanation: Explanation) -> list[tuple[str, str]]:
             ),
         ]
     if (whole := explanation.whole_score) is not None:
-        facts.append(("the whole pictures", f"{whole:.3f}: the background adds {whole - explanation.score:+.3f}"))
+        facts.append(("the whole pictures", f"{whole:.3f}, {whole - explanation.score:+.3f} by their backgrounds"))
     return [*facts, *(("not said", remark) for remark in explanation.remarks)]
 
 

@@ -129,8 +129,10 @@ def export(
     if what != "embeddings" and foreground is not None:
         raise ConfigError(f"--foreground chooses between embeddings: leave it out for {what}")
     if form is not None and (what == "fiftyone" or (what == "embeddings" and form != "parquet")):
-        written = "as one folder" if what == "fiftyone" else f"as parquet, not as {form}"
-        raise ConfigError(f"{what} is written {written}: leave out --format")
+        written = (
+            "fiftyone is one folder" if what == "fiftyone" else f"embeddings are written as parquet, not as {form}"
+        )
+        raise ConfigError(f"{written}: leave out --format")
     with EmbeddingsProgress(quiet=json) as progress:
         if what == "embeddings":
             printed: ExportReport | TableExportReport = export_embeddings(

@@ -68,7 +68,10 @@ def test_an_explanation_has_both_scores(shop: Path, capsys: pytest.CaptureFixtur
     shown = {str(image.path): image.score for match in whole.matches for image in match.images}
     assert why["whole_score"] == shown[why["path"]] != why["score"]
     assert run([*asked, "--gallery", str(shop / "both")]) == 0
-    assert f"{why['whole_score']:.3f}: the background adds" in capsys.readouterr().out
+    assert (
+        f"{why['whole_score']:.3f}, {why['whole_score'] - why['score']:+.3f} by their backgrounds"
+        in capsys.readouterr().out
+    )
     assert run([*asked, "--gallery", str(shop / "both"), "--foreground", "none", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["explanation"]["whole_score"] is None
 
@@ -89,6 +92,10 @@ def test_each_kind_is_exported_with_its_own_maker(shop: Path, tmp_path: Path) ->
 def test_what_is_not_kept_is_refused_with_the_way_to_keep_it(shop: Path) -> None:
     with pytest.raises(GalleryMismatchError, match=r"painted over by saliency and none with .* none: .*--keep"):
         SearchEngine.open(shop / "painted", foreground="none")
+    with pytest.raises(
+        GalleryMismatchError, match=r"none with .* mask: .* --foreground mask --masks FOLDER --keep-whole"
+    ):
+        SearchEngine.open(shop / "painted", foreground="mask")
     with pytest.raises(GalleryMismatchError, match="holds whole pictures and none with --foreground auto"):
         SearchEngine.open(shop / "whole", foreground="auto")
     with pytest.raises(ConfigError, match="unknown foreground 'sky'"):

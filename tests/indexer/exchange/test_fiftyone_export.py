@@ -110,7 +110,7 @@ def test_the_command_writes_a_new_folder(home: Path, tmp_path: Path, capsys: pyt
     assert run([*export, "--force", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["exported"] == 3
     assert run([*export, "--force", "--format", "csv"]) == 1
-    assert "fiftyone is written as one folder: leave out --format" in capsys.readouterr().err
+    assert "fiftyone is one folder: leave out --format" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"cannot write into .*file: File exists: give a new folder"):
         export_fiftyone(tmp_path / "file", gallery=home / ".nearid")
