@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nearid_search import __version__
 from nearid_search.config import AnnConfig, EncoderConfig
-from nearid_search.errors import GalleryMismatchError
+from nearid_search.errors import ConfigError, GalleryMismatchError
 from nearid_search.foreground import NONE as FOREGROUND_NONE
 from nearid_search.head_file import save_head
 from nearid_search.indexer.corrections.log import CorrectionLog, standing_of
@@ -28,6 +28,7 @@ from nearid_search.indexer.manifest import (
     require_encoder,
     write_manifest,
 )
+from nearid_search.indexer.schema import EMBEDDING
 from nearid_search.indexer.search.index_manifest import INDEX_DIRNAME
 from nearid_search.indexer.search.index_rows import GalleryRows
 from nearid_search.indexer.store import GalleryStore
@@ -89,6 +90,7 @@ class Gallery:
         folder: Path,
         encoder: ImageEncoder,
         *,
+        keep_whole: bool = False,
         manifest_name: str = MANIFEST_NAME,
         tables: str = TABLES_NAME,
     ) -> Gallery:
@@ -97,9 +99,15 @@ class Gallery:
         Args:
             folder: where; made if missing.
             encoder: what will make its embeddings.
+            keep_whole: also keep the embedding of each picture before it is painted over.
             manifest_name: file to keep the manifest in.
             tables: name of the folder for its tables.
+
+        Raises:
+            ConfigError: if the encoder paints nothing over, so that there is no second embedding to keep.
         """
+        if keep_whole and encoder.foreground is None:
+            raise ConfigError("--keep-whole keeps what is painted over: give --foreground auto or mask with it")
         head = None
         if encoder.head is not None:
             # A copy, so that the gallery opens wherever it is moved and whatever becomes of the original.
@@ -114,6 +122,7 @@ class Gallery:
             head=head,
             foreground=FOREGROUND_NONE if encoder.foreground is None else encoder.foreground.name,
             masks=None if encoder.foreground is None else encoder.foreground.masks,
+            keeps_whole=keep_whole,
         )
         return cls._found(folder, record, manifest_name=manifest_name, tables=tables)
 
@@ -133,7 +142,7 @@ class Gallery:
     def _found(cls, folder: Path, record: EncoderRecord, *, manifest_name: str, tables: str) -> Gallery:
         created = datetime.now(UTC).isoformat(timespec="seconds")
         manifest = Manifest(encoder=record, created_at=created, made_by=__version__, tables=tables)
-        store = GalleryStore.create(folder / tables, dim=record.dim)
+        store = GalleryStore.create(folder / tables, dim=record.dim, keeps_whole=record.keeps_whole)
         write_manifest(folder, manifest, name=manifest_name)
         return cls(folder, manifest, store, manifest_name=manifest_name)
 
@@ -154,6 +163,11 @@ class Gallery:
         version = versions_at({"images": self.store.images}, to)["images"]
         store = GalleryStore(self.folder / self.manifest.tables, version=version)
         return Gallery(self.folder, self.manifest, store, as_of=to)
+
+    @property
+    def past_moment(self) -> str | None:
+        """The moment that its tables are read at, as ``as_of`` was given it; None for now."""
+        return self._as_of
 
     @property
     def is_past(self) -> bool:
@@ -189,7 +203,7 @@ class Gallery:
     @property
     def index_dir(self) -> Path:
         """Folder of its search index, whether or not it has one."""
-        return self.folder / INDEX_DIRNAME
+        return self.folder / (INDEX_DIRNAME if self.store.column == EMBEDDING else f"{INDEX_DIRNAME}-whole")
 
     def rows(self) -> GalleryRows:
         """Return its images as they are now, to be read when they are needed."""

@@ -26,6 +26,7 @@ def describe_gallery(gallery: Gallery) -> dict[str, Any]:
         "dtype": record.dtype,
         "head": record.head,
         "foreground": record.foreground,
+        "keeps_whole": record.keeps_whole,
         "dim": record.dim,
         "metadata": [field.name for field in gallery.store.metadata_fields],
         "catalogues": sorted(gallery.manifest.catalogues),

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nearid_search.indexer.rows import ImageRow
-from nearid_search.indexer.schema import CATALOGUE_IDENTITY, typed_column
+from nearid_search.indexer.schema import CATALOGUE_IDENTITY, EMBEDDING, WHOLE_EMBEDDING, typed_column
 from nearid_search.indexer.sql import any_of, chunks
 
 if TYPE_CHECKING:
@@ -35,15 +36,21 @@ def add_rows(table: Any, rows: Sequence[ImageRow], *, encoder: str) -> None:  # 
     values: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in _FROM_ROW}
     values["encoder"] = [encoder] * len(rows)
     values["indexed_at"] = [datetime.now(UTC)] * len(rows)
-    flat = np.concatenate([row.embedding for row in rows]).astype(np.float32, copy=False)
     schema = table.schema
     arrays = [
-        pa.FixedSizeListArray.from_arrays(pa.array(flat), field.type.list_size)
-        if field.name == "embedding"
+        _vectors([getattr(row, field.name) for row in rows])
+        if field.name in (EMBEDDING, WHOLE_EMBEDDING)
         else typed_column(values.get(field.name) or [row.metadata.get(field.name) for row in rows], field)
         for field in schema
     ]
     table.add(pa.record_batch(arrays, schema=schema))
+
+
+def _vectors(rows: Sequence[NDArray[np.float32]]) -> pa.Array:
+    import pyarrow as pa
+
+    flat = np.concatenate(rows).astype(np.float32, copy=False)
+    return pa.FixedSizeListArray.from_arrays(pa.array(flat), len(rows[0]))
 
 
 def change_rows(table: Any, rows: Sequence[dict[str, Any]]) -> None:  # noqa: ANN401  (LanceDB's class)

@@ -35,6 +35,7 @@ class EncoderRecord:
         head: name of the folder of its head, beside the manifest; None for the frozen readout.
         foreground: what said which part of a picture is painted over, one of ``foreground.MODES`` but "auto".
         masks: absolute path of the folder of the user's masks; None if there is none.
+        keeps_whole: whether each image also has the embedding of the picture as it is, not painted over.
     """
 
     fingerprint: str
@@ -45,6 +46,13 @@ class EncoderRecord:
     head: str | None = None
     foreground: str = "none"
     masks: str | None = None
+    keeps_whole: bool = False
+
+    @property
+    def whole(self) -> EncoderRecord:
+        """What made the embeddings of the whole pictures."""
+        fingerprint = self.fingerprint.removesuffix(f"+foreground:{self.foreground}")
+        return replace(self, fingerprint=fingerprint, foreground="none", masks=None, keeps_whole=False)
 
 
 @dataclass(frozen=True, kw_only=True)

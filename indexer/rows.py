@@ -34,6 +34,7 @@ class ImageRow(NamedTuple):
     """One image to add; ``metadata`` holds the further columns by name.
 
     ``catalogue_identity`` is what its source calls the thing, None if it names none; ``identity`` is that or the path.
+    ``whole_embedding`` is that of the picture before it was painted over, None if that is not kept.
     """
 
     key: str
@@ -45,6 +46,7 @@ class ImageRow(NamedTuple):
     thumbnail: bytes
     metadata: dict[str, Any]
     catalogue_identity: str | None
+    whole_embedding: NDArray[np.float32] | None = None
 
 
 def file_records(batch: pa.RecordBatch) -> Iterator[FileRecord]:

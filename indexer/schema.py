@@ -10,21 +10,34 @@ from nearid_search.errors import CatalogueError
 if TYPE_CHECKING:
     import pyarrow as pa
 
+EMBEDDING = "embedding"
+"""What an image is searched by."""
+
+WHOLE_EMBEDDING = "whole_embedding"
+"""In a gallery of pictures that were painted over, if it keeps both: the embedding of the picture as it is."""
+
 CATALOGUE_IDENTITY = "catalogue_identity"
 """What the picture's source calls the thing; null if it names none. ``identity`` is that after all corrections."""
 
 
-def images_schema(dim: int) -> pa.Schema:
-    """Return the columns of the images table; ``dim`` is the width of an embedding."""
+def images_schema(dim: int, *, keeps_whole: bool = False) -> pa.Schema:
+    """Return the columns of the images table.
+
+    Args:
+        dim: width of an embedding.
+        keeps_whole: whether it has the column ``WHOLE_EMBEDDING``.
+    """
     import pyarrow as pa
 
+    whole = [pa.field(WHOLE_EMBEDDING, pa.list_(pa.float32(), dim))] if keeps_whole else []
     return pa.schema(
         [
             pa.field("key", pa.string(), nullable=False),
             pa.field("path", pa.string()),
             pa.field("identity", pa.string()),
             pa.field(CATALOGUE_IDENTITY, pa.string()),
-            pa.field("embedding", pa.list_(pa.float32(), dim)),
+            pa.field(EMBEDDING, pa.list_(pa.float32(), dim)),
+            *whole,
             pa.field("width", pa.int32()),
             pa.field("height", pa.int32()),
             pa.field("thumbnail", pa.binary()),
@@ -47,6 +60,12 @@ def files_schema() -> pa.Schema:
             pa.field("error", pa.string()),
         ]
     )
+
+
+def is_storable_name(name: str) -> bool:
+    """Say whether a metadata column may be called so; a name such as ``_rowid`` would make the table unreadable."""
+    is_internal = name.startswith("_") and not name.startswith("__")
+    return bool(name) and "." not in name and "`" not in name and not is_internal
 
 
 def missing_columns(schema: pa.Schema, fields: Iterable[pa.Field]) -> list[pa.Field]:

@@ -21,7 +21,14 @@ from nearid_search.errors import FilterError, GalleryCorruptError
 from nearid_search.indexer.generation import table_generation
 from nearid_search.indexer.image_rows import add_rows, change_rows, delete_rows
 from nearid_search.indexer.rows import FileRecord, ImageRow, file_records
-from nearid_search.indexer.schema import CATALOGUE_IDENTITY, files_schema, images_schema, missing_columns
+from nearid_search.indexer.schema import (
+    CATALOGUE_IDENTITY,
+    EMBEDDING,
+    WHOLE_EMBEDDING,
+    files_schema,
+    images_schema,
+    missing_columns,
+)
 from nearid_search.indexer.search.row_keys import Keys, find_keys, key_array, key_order
 from nearid_search.indexer.sql import any_of, chunks, first_sentence
 
@@ -30,16 +37,24 @@ if TYPE_CHECKING:
 
 _KEYS_AT_ONCE = 2_000
 _READ_ROWS = 65_536
+_NOT_SHOWN = (EMBEDDING, WHOLE_EMBEDDING, "thumbnail")  # columns that no filter is about
 # Data files; each written batch makes one. Reading 160 takes about as long as one, and merging rewrites them all.
 _COMPACT_ABOVE = 128
 
 
 class GalleryStore:
-    """The tables of one gallery in ``tables_dir``; with a ``version``, the images table is read as it was then."""
+    """The tables of one gallery.
 
-    def __init__(self, tables_dir: Path, *, version: int | None = None) -> None:
+    Args:
+        tables_dir: their folder.
+        version: to read the images table as it was then; None for now.
+        column: which of an image's embeddings it is searched by.
+    """
+
+    def __init__(self, tables_dir: Path, *, version: int | None = None, column: str = EMBEDDING) -> None:
         import lancedb
 
+        self.column = column
         self._folder = tables_dir
         self._database = lancedb.connect(str(tables_dir))
         try:
@@ -54,8 +69,13 @@ class GalleryStore:
             self._images.checkout(version)
 
     @classmethod
-    def create(cls, tables_dir: Path, *, dim: int) -> GalleryStore:
+    def create(cls, tables_dir: Path, *, dim: int, keeps_whole: bool = False) -> GalleryStore:
         """Make the empty tables for embeddings of a width, keeping those that are already there.
+
+        Args:
+            tables_dir: their folder.
+            dim: the width.
+            keeps_whole: whether an image has a second one, of the whole picture.
 
         Raises:
             GalleryCorruptError: if those that are there have other columns, as after a crash before the manifest.
@@ -63,7 +83,7 @@ class GalleryStore:
         import lancedb
 
         database = lancedb.connect(str(tables_dir))
-        for name, schema in (("images", images_schema(dim)), ("files", files_schema())):
+        for name, schema in (("images", images_schema(dim, keeps_whole=keeps_whole)), ("files", files_schema())):
             try:
                 database.create_table(name, schema=schema, exist_ok=True)
             except ValueError as error:
@@ -116,7 +136,7 @@ class GalleryStore:
     @property
     def metadata_fields(self) -> tuple[pa.Field, ...]:
         """Columns of the images table that came from identities tables."""
-        own = set(images_schema(1).names)
+        own = set(images_schema(1, keeps_whole=True).names)
         return tuple(field for field in self._images.schema if field.name not in own)
 
     def num_images(self, where: str | None = None) -> int:
@@ -163,38 +183,19 @@ class GalleryStore:
         Raises:
             GalleryCorruptError: if the table does not hold exactly these keys.
         """
-        dim = self._images.schema.field("embedding").type.list_size
+        dim = self._images.schema.field(self.column).type.list_size
         matrix = np.empty((len(keys), dim), np.float32)
         found = 0
-        for batch in self._images.search().select(["key", "embedding"]).to_batches(_READ_ROWS):
+        for batch in self._images.search().select(["key", self.column]).to_batches(_READ_ROWS):
             rows = find_keys(keys, key_array(batch.column("key")))
             if (rows < 0).any():
                 break
-            matrix[rows] = batch.column("embedding").flatten().to_numpy(zero_copy_only=False).reshape(-1, dim)
+            matrix[rows] = batch.column(self.column).flatten().to_numpy(zero_copy_only=False).reshape(-1, dim)
             found += len(rows)
         if found != len(keys):
             raise GalleryCorruptError(
                 f"the images table changed while it was read: {found} of {len(keys)} rows; try again"
             )
-        return matrix
-
-    def embeddings_of(self, keys: Sequence[str]) -> NDArray[np.float32]:
-        """Read the embeddings of some images.
-
-        Args:
-            keys: which; each is in the table.
-
-        Returns:
-            (len(keys), D) float32 in the order of ``keys``.
-        """
-        dim = self._images.schema.field("embedding").type.list_size
-        matrix = np.empty((len(keys), dim), np.float32)
-        row_of = {key: row for row, key in enumerate(keys)}
-        for chunk in chunks(keys, _KEYS_AT_ONCE):
-            found = self._images.search().where(any_of("key", chunk)).select(["key", "embedding"]).to_arrow()
-            rows = [row_of[key] for key in found.column("key").to_pylist()]
-            flat = found.column("embedding").combine_chunks().flatten()
-            matrix[rows] = flat.to_numpy(zero_copy_only=False).reshape(-1, dim)
         return matrix
 
     def keys_where(self, where: str) -> Keys:
@@ -209,7 +210,7 @@ class GalleryStore:
             raise self._filter_error(where, error) from error
 
     def _filter_error(self, where: str, error: Exception) -> FilterError:
-        columns = ", ".join(name for name in self._images.schema.names if name not in ("embedding", "thumbnail"))
+        columns = ", ".join(name for name in self._images.schema.names if name not in _NOT_SHOWN)
         return FilterError(f"cannot filter by {where!r}: {first_sentence(error)} Columns: {columns}")
 
     def scan(self, columns: Sequence[str], *, where: str | None = None, batch_rows: int) -> Iterator[pa.RecordBatch]:

@@ -43,6 +43,8 @@ class IndexConfig:
         write_rows: images a write; a crash loses at most this many.
         write_seconds: a smaller batch is written after this long.
         keep_missing: keep images whose files are gone.
+        keep_whole: whether a gallery of painted-over pictures also keeps the embeddings of the whole ones; None: as it
+            does, and a new one does not.
 
     Raises:
         ConfigError: if a number is out of range.
@@ -53,6 +55,7 @@ class IndexConfig:
     write_rows: int = 256
     write_seconds: float = 5.0
     keep_missing: bool = False
+    keep_whole: bool | None = None
 
     def __post_init__(self) -> None:
         for name, low in (("batch_size", 1), ("decoders", 0), ("write_rows", 1), ("write_seconds", 0)):

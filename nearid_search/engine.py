@@ -12,6 +12,7 @@ from nearid_search.enrolled import Accept
 from nearid_search.errors import NoEncoderError, UnreadableImageError
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.kept_whole import seen_as
 from nearid_search.indexer.manifest import require_encoder
 from nearid_search.indexer.search.stored_index import OnWarning
 from nearid_search.records import Failure, QueryAnswer
@@ -32,6 +33,7 @@ class SearchEngine(EmbeddingEngine):
         backend: str = QueryConfig.backend,
         encode: bool = True,
         as_of: str | None = None,
+        foreground: str | None = None,
         rerank: str = QueryConfig.rerank,
         rerank_ms: float = QueryConfig.rerank_ms,
         masks: Path | None = None,
@@ -45,6 +47,7 @@ class SearchEngine(EmbeddingEngine):
             backend: one of ``indexer.search.backend.BACKENDS``; "auto" is the gallery's search index if it has one.
             encode: False if only embeddings will be asked about, so that no encoder is opened.
             as_of: answer from the gallery as it was at a version, tag or ISO 8601 time.
+            foreground: "none" to ask about whole pictures, of a gallery that keeps both; see ``kept_whole.seen_as``.
             rerank: as for ``SearchEngine``.
             rerank_ms: as for ``SearchEngine``.
             masks: folder with the queries' masks, ``photo.png`` for ``photo.jpg``, if the gallery's pictures had some.
@@ -59,6 +62,7 @@ class SearchEngine(EmbeddingEngine):
         opened = Gallery.open(gallery)
         if as_of is not None:
             opened = opened.as_of(as_of)
+        opened = seen_as(opened, foreground)
         encoder = opened.open_encoder(device=device, masks=masks) if encode else None
         settings: dict[str, Any] = {"backend": backend, "rerank": rerank, "rerank_ms": rerank_ms, "device": device}
         return cls(opened, encoder, on_warning=on_warning, **settings)

@@ -18,6 +18,7 @@ from nearid_search.errors import ConfigError, WeightsError
 from nearid_search.explanation import BackgroundShare, Explanation, PictureEvidence
 from nearid_search.image_encoder import Image
 from nearid_search.images import read_image
+from nearid_search.indexer.kept_whole import whole_embedding
 from nearid_search.ranking import mean_of_set, rank_set
 from nearid_search.records import Failure, QueryAnswer
 from nearid_search.similarity import Rows, pair_scores
@@ -109,10 +110,10 @@ class Explainer:
             other_score=None if other is None else float(other.scores[0]),
             views=len(rows),
             views_above=int(above.sum()),
-            pictures=tuple(self._evidence(each, vectors[best]) for each in seen),
+            pictures=tuple(self._evidence(each, int(rows[best]), vectors[best]) for each in seen),
         )
 
-    def _evidence(self, seen: _Seen, target: NDArray[np.float32]) -> PictureEvidence:
+    def _evidence(self, seen: _Seen, row: int, target: NDArray[np.float32]) -> PictureEvidence:
         heat = None if seen.view is None else seen.view.drops(target).astype(float).round(5)
         background, remarks = self._background(seen, target)
         return PictureEvidence(
@@ -120,6 +121,7 @@ class Explainer:
             score=float(pair_scores(seen.embedding, target[None])[0]),
             heat=None if heat is None else tuple(map(tuple, heat.tolist())),
             background=background,
+            whole_score=self._whole_score(seen, row),
             remarks=(*filter(None, [seen.reason]), *remarks),
         )
 
@@ -159,6 +161,14 @@ class Explainer:
             off = squeeze(thing, seen.view.grid.side).ravel() < _THING
             attention = float(seen.view.attention()[off].sum())
         return BackgroundShare(source, float(thing.mean()), attention, float(alone[0]), float(alone[1])), remarks
+
+    def _whole_score(self, seen: _Seen, row: int) -> float | None:
+        """Compare the two pictures as they were before painting; of the gallery's the embedding is stored."""
+        stored = whole_embedding(self._engine.gallery, self._engine.rows.key(row))
+        if stored is None:
+            return None
+        whole = self._encoder.encode_prepared(self._encoder.preprocessing.resize(seen.pixels)[None])
+        return float(pair_scores(whole[0], stored[None])[0])
 
     def _thing(self, seen: _Seen) -> tuple[str, NDArray[np.floating] | None, tuple[str, ...]]:
         """Say by what and where the thing is, as a map in [0, 1], and what was wrong with something better."""

@@ -37,6 +37,8 @@ class PictureEvidence:
         score: of the picture with the identity's best view.
         heat: (G, G) what ``score`` falls by without each region, row by row from the top left; None if nobody can say.
         background: how much of ``score`` is background; None if nobody can say.
+        whole_score: where ``score`` is of pictures that were painted over, in a gallery that keeps both: that of the
+            same two pictures whole. None otherwise.
         remarks: why something is None, each in a few words.
     """
 
@@ -44,6 +46,7 @@ class PictureEvidence:
     score: float
     heat: Heat | None = None
     background: BackgroundShare | None = None
+    whole_score: float | None = None
     remarks: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -93,4 +96,4 @@ class Explanation:
         if len(said) > 1:
             return {**values, "pictures": said}
         del values["pictures"]
-        return values | {name: said[0][name] for name in ("heat", "background", "remarks")}
+        return values | {name: said[0][name] for name in ("heat", "background", "whole_score", "remarks")}

@@ -97,7 +97,12 @@ class ImageEncoder(ABC):
             ShapeError: if ``pixels`` has another shape or dtype.
             UnreadableImageError: if its mask cannot be read.
         """
-        prepared = self.preprocessing.resize(pixels)
+        return self.paint(self.preprocessing.resize(pixels), pixels, file)
+
+    def paint(
+        self, prepared: NDArray[np.uint8], pixels: NDArray[np.uint8], file: str | None = None
+    ) -> NDArray[np.uint8]:
+        """Paint over the background of an image that was resized already; raises as ``prepare`` does."""
         if self.foreground is None:
             return prepared
         return paint_over(prepared, self.foreground.find(pixels, file), self.preprocessing)

@@ -1,4 +1,4 @@
-"""What a run reports at its end: of indexing, of embeddings and tables that come in or go out, and of doubts."""
+"""What a run reports at its end: of indexing, and of embeddings and tables that come in or go out."""
 
 from __future__ import annotations
 
@@ -6,58 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from nearid_search.records import Failure
-
-
-@dataclass(frozen=True, kw_only=True)
-class Doubt:
-    """Something about an enrolled view that a person should look at.
-
-    Attributes:
-        kind: "outlier": it is far less like the other views of its identity than views of this gallery are; "close": it
-            is as like a view of another identity as two views of one identity usually are.
-        identity: of the view.
-        path: of the view's picture; None if it was imported without one.
-        other_identity: of the other picture; of an outlier its own.
-        other_path: the view of that identity that it is most like.
-        score: of the two.
-    """
-
-    kind: str
-    identity: str
-    path: str | None
-    other_identity: str
-    other_path: str | None
-    score: float
-
-    def describe(self) -> str:
-        """Return the doubt in one line."""
-        view, other = self.path or self.identity, self.other_path or self.other_identity
-        if self.kind == "outlier":
-            return f"outlier: {view} is unlike the other views of {self.identity}: {self.score:.3f} with {other}"
-        return (
-            f"close: {view} of {self.identity} and {other} of {self.other_identity} may be one thing: {self.score:.3f}"
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class EnrolmentReport:
-    """What looking for mistakes of enrolment found.
-
-    Attributes:
-        checked: views looked at.
-        of: views there were to look at.
-        doubts: what was found, the worst of each kind first.
-        reason: why nothing could be said; empty if it could.
-    """
-
-    checked: int
-    of: int
-    doubts: tuple[Doubt, ...]
-    reason: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the report with the stable keys of ``gallery check --json``."""
-        return asdict(self)
+from nearid_search.suggestion import Suggestion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +28,8 @@ class IndexReport:
         failures: files of this catalogue that cannot be indexed.
         search: how the gallery is searched now and why, in one line.
         new_keys: keys of the images that are new; not part of ``as_dict``.
-        enrolment: what is doubtful about these; None if none was added.
         corrections: corrections by people that are in force on the gallery.
+        doubts: what is doubtful about these, the most first.
     """
 
     gallery: str
@@ -97,8 +46,8 @@ class IndexReport:
     failures: tuple[Failure, ...]
     search: str = ""
     new_keys: frozenset[str] = frozenset()
-    enrolment: EnrolmentReport | None = None
     corrections: int = 0
+    doubts: tuple[Suggestion, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report with the stable keys of ``index --json``."""
@@ -117,7 +66,7 @@ class IndexReport:
             "images_per_second": round(self.images_per_second, 2),
             "search": self.search,
             "corrections": self.corrections,
-            "doubts": [] if self.enrolment is None else [asdict(doubt) for doubt in self.enrolment.doubts],
+            "doubts": [doubt.as_dict(self.gallery) for doubt in self.doubts],
             "failures": [{"path": failure.path, "error": failure.error} for failure in self.failures],
         }
 
@@ -186,13 +135,13 @@ class ExportReport:
 
 @dataclass(frozen=True, kw_only=True)
 class TableExportReport:
-    """What exporting images, identities or corrections did.
+    """What exporting images, identities, corrections or a dataset did.
 
     Attributes:
         gallery: folder of the gallery.
-        file: the file written.
-        what: "images", "identities" or "corrections".
-        format: "csv", "jsonl" or "parquet".
+        file: the file written, or the dataset's folder.
+        what: "images", "identities", "corrections" or "fiftyone".
+        format: "csv", "jsonl", "parquet" or "fiftyone".
         exported: rows written.
         seconds: wall-clock time.
     """

@@ -27,18 +27,47 @@ def own(rows: NDArray[np.float32]) -> float | None:
     return float(np.asarray(nearest, np.float32).mean())
 
 
+def usual(views: Views) -> tuple[float, float]:
+    """Median and lower fence of each view's score with its nearest other view."""
+    scores = []
+    for rows in views.values():
+        for i in range(len(rows)) if len(rows) > 1 else ():
+            scores.append(max(float(score(rows[i], rows[j])) for j in range(len(rows)) if j != i))
+    low, median, high = np.quantile(np.asarray(scores, np.float32), [0.25, 0.5, 0.75])
+    return float(median), float(low - 1.5 * (high - low))
+
+
+def outliers(views: Views) -> set[tuple[str, float]]:
+    """Identity and score of each view that is below the fence within its identity."""
+    _, fence = usual(views)
+    found = set()
+    for name, rows in views.items():
+        for place in range(len(rows)) if len(rows) > 1 else ():
+            nearest = best(rows[place : place + 1], np.delete(rows, place, axis=0))
+            if nearest < fence:
+                found.add((name, nearest))
+    return found
+
+
 def duplicates(views: Views, *, margin: float) -> set[tuple[tuple[str, str], float]]:
-    """Pairs of identities that are each other's nearest and about as near as views of one identity."""
+    """Pairs of identities that are as near as views of one, and each other's nearest or one a single picture."""
     nearest = {
         name: max((other for other in views if other != name), key=lambda other: best(views[name], views[other]))
         for name in views
     }
     owns = {name: own(rows) for name, rows in views.items()}
-    typical = float(np.median([value for value in owns.values() if value is not None]))
+    typical, fence = usual(views)
     found = set()
     for first, second in itertools.combinations(sorted(views), 2):
-        if nearest[first] == second and nearest[second] == first:
+        back, forth = nearest[first] == second, nearest[second] == first
+        if (back and forth) or (back and len(views[first]) == 1) or (forth and len(views[second]) == 1):
             near = min(mean_best(views[first], views[second]), mean_best(views[second], views[first]))
+            single, several = sorted((views[first], views[second]), key=len)
+            if len(single) == 1 < len(several):
+                place = max(range(len(several)), key=lambda place: float(score(single[0], several[place])))
+                rest = np.delete(several, place, axis=0)
+                if best(several[place : place + 1], rest) >= fence:
+                    near = best(single, several)
             known = [value for value in (owns[first], owns[second]) if value is not None]
             if near >= min(known, default=typical) - margin:
                 found.add(((first, second), near))
@@ -46,15 +75,16 @@ def duplicates(views: Views, *, margin: float) -> set[tuple[tuple[str, str], flo
 
 
 def mixed(views: Views) -> set[tuple[tuple[str, str], float, float]]:
-    """Of each identity the views that are nearer to another one than to the rest, by the most."""
+    """Of each identity the views that are nearer to another one than to the rest, by the most, and no outlier there."""
     found = set()
+    _, fence = usual(views)
     for name, rows in views.items():
         suspects = []
         for part in parts(rows):
             inside = rows[list(part)]
             rest = best(inside, rows[[place for place in range(len(rows)) if place not in part]])
             near, other = max((best(inside, views[other]), other) for other in views if other != name)
-            if near > rest:
+            if near > rest and near >= fence:
                 suspects.append((near - rest, -len(part), (name, other), near, rest))
         if suspects:
             _, _, names, near, rest = max(suspects, key=lambda suspect: suspect[:2])

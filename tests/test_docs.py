@@ -7,6 +7,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from embedding_files import directions, write_embeddings
 from embeddings import look_alikes
@@ -16,6 +17,7 @@ from rating_folders import write_ratings, write_samples
 from training_sets import two_views, write_folder
 
 from nearid_search.cli.app import run
+from nearid_search.engine import SearchEngine
 
 ROOT = Path(__file__).parents[1]
 if not (ROOT / "README.md").exists():
@@ -95,6 +97,25 @@ def test_the_python_example_runs(desk: Path, capsys: pytest.CaptureFixture[str])
     assert first == "80 images of 20 identities"
     assert verdict.endswith("calibrated: False")
     assert [line.split()[0] for line in matches] == ["1", "2", "3"]
+
+
+def test_the_example_of_a_constraint_runs(desk: Path) -> None:
+    """A thing that was seen in one bin is no answer in another, and still is one in its own."""
+    assert run(["index", "catalog", "--identities", "catalog.csv", "--device", "cpu"]) == 0
+    (block,) = [block for block in blocks(ROOT / "docs/how-to.md", "python") if "round_of_pictures" in block]
+    engine = SearchEngine.open(device="cpu", on_warning=lambda _line: None)
+    first, second = (desk / f"catalog/chair-slatted/{number}.jpg" for number in (1, 2))
+    assert engine.query(second).identity == "chair-slatted"
+    furniture = engine.query(first, where=lambda images: np.array(images["collection"].to_pylist()) == "furniture")
+    assert len(furniture.matches) == 3
+    after = {}
+    for bin_name in ("A3", "B1"):
+        names = {"engine": engine, "round_of_pictures": [("A3", first), (bin_name, second)]}
+        exec(block, names)  # noqa: S102  (the document's own example)
+        assert names["seen"]["chair-slatted"] == "A3"  # type: ignore[index]
+        after[bin_name] = {match.identity for match in names["answer"].matches}  # type: ignore[attr-defined]
+    assert "chair-slatted" in after["A3"]
+    assert after["B1"] == {"chair-blue-cushion", "chair-red-seat"}
 
 
 def test_the_answers_in_the_readme_are_still_given(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,7 +30,7 @@ LAYERS = (
         "indexer.review.suggestions",
         "indexer.search.tune",
     ),
-    ("ranking", "verdict", "rerank", "indexer.review.view_neighbours"),
+    ("ranking", "verdict", "rerank", "indexer.review.view_neighbours", "indexer.review.usual_scores"),
     ("indexer",),
     ("encoder", "image_encoder", "onnx_encoder", "onnx_export", "onnx_patch_colour"),
     (
@@ -71,6 +71,7 @@ LAYERS = (
         "opencv_extra",
         "picture_page",
         "sealed_json",
+        "suggestion",
         "eval.metrics",
         "",
     ),
@@ -93,7 +94,6 @@ HEAVY = {
 }
 # Parts of building a gallery: above the gallery although they sit beside it.
 BUILD_PARTS = (
-    "indexer.review.enrolment",
     "indexer.catalogue.plan",
     "indexer.catalogue.reconcile",
     "indexer.catalogue.run",

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nearid_search.config import AnnConfig, EncoderConfig, IndexConfig
+from nearid_search.config import AnnConfig, EncoderConfig, IndexConfig, SuggestConfig
 from nearid_search.encoder import open_encoder
-from nearid_search.errors import GalleryCorruptError, GalleryWriteError
+from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, GalleryWriteError
+from nearid_search.foreground import NONE as NO_FOREGROUND
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.catalogue.rebuild import (
     open_draft,
@@ -31,15 +32,17 @@ from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.location import locate_gallery, stored_path
 from nearid_search.indexer.lock import writer_lock
 from nearid_search.indexer.manifest import Manifest, read_manifest, require_encoder
-from nearid_search.indexer.review.enrolment import check_enrolment
+from nearid_search.indexer.review.suggestions import suggest_corrections
 from nearid_search.indexer.search.faiss_ann import OnStep
 from nearid_search.indexer.search.index_refresh import OnChoice, refresh_search, require_backend
 from nearid_search.records import Failure
 from nearid_search.reports import IndexReport
+from nearid_search.suggestion import Suggestion
 
 __all__ = ["OnPlan", "OnProgress", "Progress", "index_catalogue"]
 
 OnPlan = Callable[[Survey], None]
+_NEW_VIEWS = 2_000  # looked at for doubts: it stays small beside encoding as many
 
 
 def index_catalogue(
@@ -97,16 +100,20 @@ def index_catalogue(
             report = (job.rebuild if rebuild else job.refresh)(Path(os.path.abspath(catalogue)), identities)
             started = time.perf_counter()
             done = refresh_search(Gallery.open(folder), search.over(remembered), on_choice=on_choice, on_step=on_step)
-            doubts = None
-            if report.new_keys:
-                # The search index has just been made or checked: there is nothing to warn of.
-                doubts = check_enrolment(Gallery.open(folder), keys=report.new_keys, on_warning=lambda _: None)
+            doubts = _doubts_about(Gallery.open(folder), report.new_keys)
             seconds = report.seconds + time.perf_counter() - started
-            return replace(report, search=f"{done.backend} {done.reason}", seconds=seconds, enrolment=doubts)
+            return replace(report, search=f"{done.backend} {done.reason}", seconds=seconds, doubts=doubts)
         except OSError as error:
             if isinstance(error, GalleryWriteError):
                 raise
             raise GalleryWriteError(f"cannot write the gallery {folder}: {error}") from error
+
+
+def _doubts_about(gallery: Gallery, keys: frozenset[str]) -> tuple[Suggestion, ...]:
+    """Look at what has come in; the search index has just been made or checked, so there is nothing to warn of."""
+    if not keys:
+        return ()
+    return suggest_corrections(gallery, SuggestConfig(views=_NEW_VIEWS), keys=keys, sure=True).found
 
 
 @dataclass(frozen=True)
@@ -130,7 +137,8 @@ class _Job:
         encoder = self._checked_encoder(existing, needed=needed)
         if existing is None:
             assert encoder is not None  # noqa: S101  (a new gallery needs one)
-            existing = Gallery.create(self.folder, encoder)
+            existing = Gallery.create(self.folder, encoder, keep_whole=bool(self.config.keep_whole))
+        _check_kept(existing, self.config.keep_whole, catalogue)
         return IndexRun(existing, survey, encoder, self.config, self.on_progress).execute()
 
     def rebuild(self, catalogue: Path, identities: str | Path | None) -> IndexReport:
@@ -139,7 +147,7 @@ class _Job:
         _finish_corrections(self.folder)
         described = _described_catalogues(self.folder)
         encoder = self.encoder or open_encoder(self.encoder_config or EncoderConfig())
-        draft = open_draft(self.folder, encoder)
+        draft = open_draft(self.folder, encoder, keep_whole=self._keeps_whole(encoder))
         lost = carry_confirmed(self.folder, draft, encoder)
         described |= draft.manifest.catalogues
         reports = []
@@ -148,6 +156,13 @@ class _Job:
             reports.append(IndexRun(draft, survey, encoder, self.config, self.on_progress).execute())
         publish_draft(draft)
         return _sum_of(reports, lost, seconds=time.perf_counter() - started)
+
+    def _keeps_whole(self, encoder: ImageEncoder) -> bool:
+        """Say whether a rebuilt gallery keeps both embeddings: as it is told, else as it did, where there are two."""
+        if self.config.keep_whole is not None:
+            return self.config.keep_whole
+        manifest = _readable_manifest(self.folder)
+        return manifest is not None and manifest.encoder.keeps_whole and encoder.foreground is not None
 
     def _survey(self, gallery: Gallery | None, catalogue: Path, identities: str | Path | None) -> Survey:
         survey = survey_catalogue(catalogue, folder=self.folder, gallery=gallery, identities=identities)
@@ -175,6 +190,18 @@ class _Job:
             encoder = open_encoder(config)
         gallery.check_encoder(encoder)
         return encoder
+
+
+def _check_kept(gallery: Gallery, wanted: bool | None, catalogue: Path) -> None:
+    record = gallery.manifest.encoder
+    keeps = record.keeps_whole
+    if wanted not in (None, keeps):
+        painted = "--foreground auto " if record.foreground == NO_FOREGROUND else ""
+        raise GalleryMismatchError(
+            f"{gallery.folder} keeps {'both embeddings' if keeps else 'one embedding'} of each picture: make it anew "
+            f"with: nearid-search index {catalogue} {painted}--{'no-' if keeps else ''}keep-whole "
+            f"--gallery {gallery.folder} --rebuild"
+        )
 
 
 def _described_catalogues(folder: Path) -> dict[str, str | None]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nearid_search.errors import CatalogueError
-from nearid_search.indexer.schema import CATALOGUE_IDENTITY
+from nearid_search.indexer.schema import CATALOGUE_IDENTITY, EMBEDDING, WHOLE_EMBEDDING, is_storable_name
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +24,8 @@ RESERVED_COLUMNS = frozenset(
         "path",
         "identity",
         CATALOGUE_IDENTITY,
-        "embedding",
+        EMBEDDING,
+        WHOLE_EMBEDDING,
         "width",
         "height",
         "thumbnail",
@@ -166,6 +167,11 @@ def _check_columns(names: list[str], source: Path) -> None:
     reserved = sorted((RESERVED_COLUMNS - {"path", "identity"}) & set(names))
     if reserved:
         raise CatalogueError(f"{source}: column {reserved[0]!r} is the gallery's own: rename it")
+    unfit = [name for name in names if not is_storable_name(name)]
+    if unfit:
+        raise CatalogueError(
+            f"{source}: column {unfit[0]!r} cannot be kept as metadata: rename it to letters and digits"
+        )
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise CatalogueError(f"{source}: column {repeated[0]!r} stands there twice: keep one")

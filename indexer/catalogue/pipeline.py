@@ -25,6 +25,7 @@ class ReadFile(NamedTuple):
         key: SHA-256 of its bytes in hex; None if they could not be read.
         error: why it is no picture; None if it is one or its key was known.
         prepared: (S, S, 3) uint8 input of the encoder; None if there is an error or the key was known.
+        whole: the same before it was painted over; None if nothing was.
         width: of the picture, pixels.
         height: of the picture, pixels.
         thumbnail: JPEG bytes.
@@ -34,6 +35,7 @@ class ReadFile(NamedTuple):
     key: str | None
     error: str | None = None
     prepared: NDArray[np.uint8] | None = None
+    whole: NDArray[np.uint8] | None = None
     width: int = 0
     height: int = 0
     thumbnail: bytes = b""
@@ -77,14 +79,9 @@ def _read_one(file: ScannedFile, catalogue: Path, encoder: ImageEncoder, known: 
         if key in known:
             return ReadFile(file, key)
         image = decode_image(data, name=file.path, min_side=encoder.min_side)
-        return ReadFile(
-            file,
-            key,
-            None,
-            encoder.prepare(image.pixels, file.path),
-            image.width,
-            image.height,
-            encode_thumbnail(image.pixels),
-        )
+        whole = encoder.preprocessing.resize(image.pixels)
+        prepared = encoder.paint(whole, image.pixels, file.path)
+        kept = None if encoder.foreground is None else whole
+        return ReadFile(file, key, None, prepared, kept, image.width, image.height, encode_thumbnail(image.pixels))
     except UnreadableImageError as error:
         return ReadFile(file, key, error.reason)

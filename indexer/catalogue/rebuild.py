@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 _OWN_FILES = {MANIFEST_NAME, DRAFT_NAME, INDEX_DIRNAME, LOG_NAME, "writer.lock", "writer.json"}
 
 
-def open_draft(folder: Path, encoder: ImageEncoder) -> Gallery:
+def open_draft(folder: Path, encoder: ImageEncoder, *, keep_whole: bool = False) -> Gallery:
     """Go on with the draft an interrupted rebuild left, or begin one.
 
     Args:
         folder: the gallery's folder; the caller holds its writer lock.
         encoder: what the new gallery is made by. A draft made by another is dropped.
+        keep_whole: whether it keeps the embeddings of whole pictures, too. A draft of the other kind is dropped.
 
     Returns:
         The draft, to be indexed into and then given to ``publish_draft``.
@@ -44,10 +45,13 @@ def open_draft(folder: Path, encoder: ImageEncoder) -> Gallery:
         try:
             draft = Gallery.open(folder, manifest_name=DRAFT_NAME)
             draft.check_encoder(encoder)
-            return draft
+            if draft.manifest.encoder.keeps_whole == keep_whole:
+                return draft
         except (GalleryCorruptError, GalleryMismatchError):
-            (folder / DRAFT_NAME).unlink()  # its tables go with the old ones when the next draft is published
-    return Gallery.create(folder, encoder, manifest_name=DRAFT_NAME, tables=f"{TABLES_NAME}-{uuid.uuid4().hex[:8]}")
+            pass
+        (folder / DRAFT_NAME).unlink()  # its tables go with the old ones when the next draft is published
+    tables = f"{TABLES_NAME}-{uuid.uuid4().hex[:8]}"
+    return Gallery.create(folder, encoder, keep_whole=keep_whole, manifest_name=DRAFT_NAME, tables=tables)
 
 
 def refuse_to_lose_imports(folder: Path) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nearid_search.config import IndexConfig
 from nearid_search.image_encoder import ImageEncoder
@@ -157,10 +158,12 @@ class IndexRun:
     def _encode(self, batch: list[ReadFile], pending: Pending) -> None:
         if not batch:
             return
-        embeddings = self._opened_encoder.encode_prepared(
-            np.stack([item.prepared for item in batch if item.prepared is not None])
-        )
-        for item, embedding in zip(batch, embeddings, strict=True):
+        encode = self._opened_encoder.encode_prepared
+        embeddings = encode(np.stack([item.prepared for item in batch if item.prepared is not None]))
+        wholes: Sequence[NDArray[np.float32] | None] = [None] * len(batch)
+        if self.gallery.manifest.encoder.keeps_whole:
+            wholes = list(encode(np.stack([item.whole for item in batch if item.whole is not None])))
+        for item, embedding, whole in zip(batch, embeddings, wholes, strict=True):
             assert item.key is not None  # noqa: S101  (a prepared picture has a key)
             path = self.survey.stored(item.file.path)
             label = self.survey.label(path)
@@ -175,6 +178,7 @@ class IndexRun:
                     item.thumbnail,
                     label.metadata,
                     label.identity,
+                    whole,
                 )
             )
             self.added.add(item.key)

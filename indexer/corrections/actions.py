@@ -85,7 +85,7 @@ class GalleryCorrections:
         record = FileRecord(found.path, status.st_size, status.st_mtime_ns, found.key, None)
         opened = encoder or self._gallery.open_encoder()
         self._gallery.check_encoder(opened)
-        row = encode_picture(record, self._gallery.home, opened, said=found.said)
+        row = encode_picture(record, self._gallery, opened, said=found.said)
         add_rows(self._gallery.store.hidden, [row], encoder=opened.fingerprint)
         return record
 

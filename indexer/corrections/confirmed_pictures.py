@@ -16,18 +16,19 @@ from nearid_search.indexer.rows import FileRecord, ImageRow
 from nearid_search.records import Failure
 
 
-def encode_picture(record: FileRecord, home: Path, encoder: ImageEncoder, *, said: str | None) -> ImageRow:
+def encode_picture(record: FileRecord, gallery: Gallery, encoder: ImageEncoder, *, said: str | None) -> ImageRow:
     """Read and encode one picture.
 
     Args:
         record: its file, as it is to stand in the ledger.
-        home: folder that stored relative paths start from.
+        gallery: that it is to come into.
         encoder: the gallery's.
         said: what its catalogue calls the thing; None for nothing.
 
     Raises:
         UnreadableImageError: if it cannot be read, or holds something else than the record says.
     """
+    home = gallery.home
     file = ScannedFile(record.path, record.size, record.mtime_ns)
     (item,) = read_ahead([file], home, encoder, known=(), threads=1)
     if item.prepared is None or item.key is None:
@@ -35,7 +36,11 @@ def encode_picture(record: FileRecord, home: Path, encoder: ImageEncoder, *, sai
     if item.key != record.key:
         raise UnreadableImageError(str(home / record.path), "was changed since it was confirmed")
     (embedding,) = encoder.encode_prepared(item.prepared[None])
-    return ImageRow(item.key, record.path, record.path, embedding, item.width, item.height, item.thumbnail, {}, said)
+    whole = None
+    if gallery.manifest.encoder.keeps_whole and item.whole is not None:
+        (whole,) = encoder.encode_prepared(item.whole[None])
+    sides = (item.width, item.height)
+    return ImageRow(item.key, record.path, record.path, embedding, *sides, item.thumbnail, {}, said, whole)
 
 
 def carry_confirmed(folder: Path, draft: Gallery, encoder: ImageEncoder) -> list[Failure]:
@@ -57,7 +62,7 @@ def carry_confirmed(folder: Path, draft: Gallery, encoder: ImageEncoder) -> list
             continue
         pin = corrections.pins.get(record.key or "")
         try:
-            row = encode_picture(record, draft.home, encoder, said=None if pin is None else pin.said)
+            row = encode_picture(record, draft, encoder, said=None if pin is None else pin.said)
         except UnreadableImageError as error:
             lost.append(Failure(error.path, f"confirmed, and not in the new gallery: {error.reason}"))
             continue

@@ -157,4 +157,6 @@ def _like(wanted: str, names: Iterable[str]) -> str:
     compared = list(islice(names, _COMPARED))
     folded = {name.casefold(): name for name in reversed(compared)}
     close = difflib.get_close_matches(wanted.casefold(), folded, n=_SUGGESTED, cutoff=0.6)
-    return ": did you mean " + " or ".join(repr(folded[name]) for name in close) + "?" if close else ""
+    if not close:
+        return ": nearid-search gallery list --views shows what there is"
+    return ": did you mean " + " or ".join(repr(folded[name]) for name in close) + "?"

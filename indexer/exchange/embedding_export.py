@@ -11,6 +11,8 @@ from nearid_search.durable_file import replacing
 from nearid_search.errors import ConfigError
 from nearid_search.indexer.exchange.embeddings_file import MAKER_ENTRY, rows_at_once
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.kept_whole import seen_as
+from nearid_search.indexer.schema import EMBEDDING
 from nearid_search.reports import ExportReport
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ def export_embeddings(
     *,
     gallery: str | Path | None = None,
     where: str | None = None,
+    foreground: str | None = None,
     batch_rows: int | None = None,
     on_progress: OnExported | None = None,
 ) -> ExportReport:
@@ -36,6 +39,7 @@ def export_embeddings(
         target: the Parquet file; its folder must exist.
         gallery: the gallery's folder; by default ``NEARID_GALLERY`` or the nearest ``.nearid``.
         where: SQL condition on the gallery's columns; only images it accepts are written.
+        foreground: which embeddings, of a gallery that keeps two; see ``kept_whole.seen_as``.
         batch_rows: rows at once, which is also a row group; by default 32 MiB of embeddings.
         on_progress: called after every batch with the rows written and the rows to write.
 
@@ -45,12 +49,12 @@ def export_embeddings(
     Raises:
         ConfigError: if the file cannot be written or ``batch_rows`` is below 1.
         FilterError: if ``where`` cannot be evaluated.
-        GalleryError: if the gallery is missing, damaged or of another format.
+        GalleryError: if the gallery is missing, damaged or of another format, or keeps no such embeddings.
     """
     if batch_rows is not None and batch_rows < 1:
         raise ConfigError(f"batch_rows must be at least 1, got {batch_rows}")
     started = time.perf_counter()
-    opened = Gallery.open(gallery)
+    opened = seen_as(Gallery.open(gallery), foreground)
     record = opened.manifest.encoder
     total = opened.store.num_images(where)
     path = Path(target)
@@ -85,8 +89,9 @@ def _write(file: BinaryIO, gallery: Gallery, where: str | None, batch_rows: int,
     # Embeddings hardly repeat: a dictionary of them would be built and thrown away.
     texts = [field.name for field in schema if pa.types.is_string(field.type) and field.name != "key"]
     with parquet.ParquetWriter(file, schema, use_dictionary=texts) as writer:
-        for batch in gallery.store.scan(schema.names, where=where, batch_rows=batch_rows):
-            columns = [batch.column(field.name).cast(field.type) for field in schema]
+        stored = [gallery.store.column if name == EMBEDDING else name for name in schema.names]
+        for batch in gallery.store.scan(stored, where=where, batch_rows=batch_rows):
+            columns = [batch.column(name).cast(field.type) for name, field in zip(stored, schema, strict=True)]
             writer.write_batch(pa.record_batch(columns, schema=schema))
             exported += batch.num_rows
             tell(exported)
@@ -100,7 +105,7 @@ def _schema(gallery: Gallery) -> pa.Schema:
     own = [
         pa.field("identity", pa.string()),
         pa.field("path", pa.string()),
-        pa.field("embedding", pa.list_(pa.float32(), record.dim)),
+        pa.field(EMBEDDING, pa.list_(pa.float32(), record.dim)),
         pa.field("key", pa.string()),
     ]
     return pa.schema([*own, *gallery.store.metadata_fields], metadata={MAKER_ENTRY: record.fingerprint.encode()})

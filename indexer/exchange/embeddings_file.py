@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nearid_search.errors import EmbeddingsError
 from nearid_search.indexer.catalogue.labels import RESERVED_COLUMNS
+from nearid_search.indexer.schema import is_storable_name
 from nearid_search.similarity import Embeddings, unit_rows
 
 if TYPE_CHECKING:
@@ -192,9 +193,7 @@ class EmbeddingsFile:
             name = field.name
             if name in RESERVED_COLUMNS:
                 raise EmbeddingsError(f"{self.source}: column {name!r} is the gallery's own: rename it")
-            # A name such as _rowid would be taken and make the whole table unreadable.
-            is_internal = name.startswith("_") and not name.startswith("__")
-            if not name or "." in name or "`" in name or is_internal:
+            if not is_storable_name(name):
                 raise EmbeddingsError(
                     f"{self.source}: column {name!r} cannot be kept as metadata: rename it to letters and digits"
                 )

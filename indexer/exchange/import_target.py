@@ -47,6 +47,10 @@ def check_target(gallery: Gallery, file: EmbeddingsFile, fingerprint: str, *, st
             f"{gallery.folder} was made by an encoder: if that one made these embeddings, say so with "
             f"--encoder {record.fingerprint}; else give another --gallery"
         )
+    if record.keeps_whole:
+        raise GalleryMismatchError(
+            f"{gallery.folder} keeps two embeddings of each image, and a file brings one: give another --gallery"
+        )
     kinds = {field.name: field.type for field in gallery.store.metadata_fields}
     for field in file.metadata_fields:
         kind = kinds.get(field.name, field.type)

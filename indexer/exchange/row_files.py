@@ -72,20 +72,20 @@ def _rows(batch: pa.RecordBatch) -> Iterator[tuple[Any, ...]]:
 
 def _field(value: Any) -> Any:  # noqa: ANN401  (any value of a column)
     if isinstance(value, list | dict):
-        return json.dumps(_plain(value), ensure_ascii=False)
-    return value if isinstance(value, float) else _plain(value)
+        return json.dumps(plain_value(value), ensure_ascii=False)
+    return value if isinstance(value, float) else plain_value(value)
 
 
 def _line(names: list[str], row: tuple[Any, ...]) -> str:
-    return json.dumps(dict(zip(names, map(_plain, row), strict=True)), ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(dict(zip(names, map(plain_value, row), strict=True)), ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401  (any value of a column)
+def plain_value(value: Any) -> Any:  # noqa: ANN401  (any value of a column)
     """Return a value as JSON has it."""
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [plain_value(item) for item in value]
     if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
+        return {name: plain_value(item) for name, item in value.items()}
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, datetime | date | time):

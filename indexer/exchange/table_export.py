@@ -62,7 +62,7 @@ def export_table(
         raise ConfigError("--where is a condition on images: corrections are written all, leave it out")
     makers = {"images": _images, "identities": _identities, "corrections": _corrections}
     if what not in makers:
-        raise ConfigError(f"cannot export {what!r}: give one of {', '.join(TABLES)}")
+        raise ConfigError(f"cannot export {what!r}: give one of embeddings, {', '.join(TABLES)}, fiftyone")
     tell = on_progress or (lambda _done, _total: None)
     schema, batches = makers[what](opened, where, tell)
     exported = 0

@@ -19,8 +19,11 @@ def split_off(within: NDArray[np.float32]) -> Iterator[tuple[int, ...]]:
         return
     yield from ((place,) for place in range(count))
     edges = maximum_spanning_tree(within)
-    for left_out in range(len(edges)):
-        cut = _reached(0, [edge for number, edge in enumerate(edges) if number != left_out])
+    below = [{place} for place in range(count)]
+    for source, place in reversed(edges):  # whatever hangs on a place joined the tree after it
+        below[source] |= below[place]
+    for _, place in edges:
+        cut = below[place]
         smaller = min((sorted(cut), sorted(set(range(count)) - cut)), key=lambda side: (len(side), side))
         if len(smaller) > 1:
             yield tuple(smaller)
@@ -39,12 +42,3 @@ def maximum_spanning_tree(scores: NDArray[np.float32]) -> list[tuple[int, int]]:
         nearer = scores[place] > best
         best[nearer], source[nearer] = scores[place][nearer], place
     return edges
-
-
-def _reached(start: int, edges: list[tuple[int, int]]) -> set[int]:
-    reached, grown = {start}, True
-    while grown:
-        more = {place for edge in edges if reached & set(edge) for place in edge}
-        grown = not more <= reached
-        reached |= more
-    return reached

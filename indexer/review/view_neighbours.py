@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.indexer.search.backend import VectorBackend
-from nearid_search.indexer.store import GalleryStore
+from nearid_search.indexer.search.index_rows import GalleryRows
 from nearid_search.ranking import RankedIdentity, rank_many
-from nearid_search.similarity import Embeddings, pair_scores
+from nearid_search.similarity import Embeddings, Rows, pair_scores
 
-VIEWS_AN_IDENTITY = 16
+VIEWS_AN_IDENTITY = 64
 """Views of one identity that are looked at, at most: what a thing looks like is known long before that."""
 _OTHERS = 8  # other identities known of a view; if people have ruled out all of them, it has no neighbour
 _VIEWS_AT_ONCE = 256
@@ -65,47 +65,68 @@ class AskedIdentity:
         return float(min(scores.max(axis=1).mean(), scores.max(axis=0).mean()))
 
 
-def draw_views(codes: NDArray[np.int64], *, views: int, seed: int) -> dict[int, NDArray[np.int64]]:
+def scores_within(vectors: Embeddings) -> NDArray[np.float32]:
+    """Return the scores of views of one identity with each other, (V, V) float32, the diagonal -inf.
+
+    Args:
+        vectors: (V, D) float32 their embeddings.
+    """
+    within = np.stack([pair_scores(view, vectors) for view in vectors])
+    np.fill_diagonal(within, -np.inf)
+    return within
+
+
+def draw_views(
+    codes: NDArray[np.int64], *, views: int, seed: int, among: Rows | None = None
+) -> dict[int, NDArray[np.int64]]:
     """Draw identities at random until they have so many views; of each some views, in order of their rows.
 
     Args:
         codes: (G,) identity number of every gallery row.
         views: how many, about; a small gallery is drawn whole.
         seed: of the draw.
+        among: (R,) rows whose identities are drawn, and which come first where an identity has too many; None: all.
 
     Returns:
         Rows by identity number.
     """
     rng = np.random.default_rng(seed)
-    chosen: dict[int, NDArray[np.int64]] = {}
-    total = 0
     by_code = np.argsort(codes, kind="stable")
     starts = np.searchsorted(codes[by_code], np.arange(int(codes.max(initial=-1)) + 2))
-    for code in rng.permutation(len(starts) - 1).tolist():
+    first = np.zeros(len(codes), bool)
+    first[slice(None) if among is None else among] = True
+    chosen: dict[int, NDArray[np.int64]] = {}
+    total = 0
+    for code in rng.permutation(np.unique(codes[first])).tolist():
         if total >= views:
             break
-        chosen[code] = views_of(by_code[starts[code] : starts[code + 1]], rng)
+        chosen[code] = views_of(by_code[starts[code] : starts[code + 1]], rng, first=first)
         total += len(chosen[code])
     return chosen
 
 
-def views_of(rows: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+def views_of(
+    rows: NDArray[np.int64], rng: np.random.Generator, *, first: NDArray[np.bool_] | None = None
+) -> NDArray[np.int64]:
     """Return the views of one identity that are looked at.
 
     Args:
         rows: (V,) all of them.
         rng: draws where they are too many.
+        first: (G,) which rows of the gallery are drawn before others; None for none.
     """
     if len(rows) <= VIEWS_AN_IDENTITY:
         return rows
-    return np.sort(rng.choice(rows, VIEWS_AN_IDENTITY, replace=False))
+    mixed = rng.permutation(rows)
+    if first is not None:
+        mixed = mixed[np.argsort(~first[mixed], kind="stable")]
+    return np.sort(mixed[:VIEWS_AN_IDENTITY])
 
 
 def ask_views(
     chosen: dict[int, NDArray[np.int64]],
-    keys: Sequence[str],
+    gallery: GalleryRows,
     codes: NDArray[np.int64],
-    store: GalleryStore,
     backend: VectorBackend,
     *,
     on_views: OnViews,
@@ -114,9 +135,8 @@ def ask_views(
 
     Args:
         chosen: rows to look at by identity number.
-        keys: key of every gallery row.
-        codes: (G,) identity number of every gallery row.
-        store: where the embeddings are.
+        gallery: its rows.
+        codes: (G,) identity number of each.
         backend: what searches them.
         on_views: called with the views looked at and those to look at.
     """
@@ -128,16 +148,14 @@ def ask_views(
         if sum(len(chosen[known]) for known in batch) < _VIEWS_AT_ONCE and place + 1 < len(chosen):
             continue
         rows = np.concatenate([chosen[known] for known in batch])
-        vectors = store.embeddings_of([keys[row] for row in rows.tolist()])
+        vectors = gallery.vectors_of(rows)
         ranked = rank_many(backend, vectors, codes, k=_OTHERS + 1)
         start = 0
         for known in batch:
             stop = start + len(chosen[known])
             own = vectors[start:stop]
-            within = np.stack([pair_scores(view, own) for view in own])
-            np.fill_diagonal(within, -np.inf)
             others = [_others(found, known) for found in ranked[start:stop]]
-            asked[known] = AskedIdentity(known, rows[start:stop], own, within, others)
+            asked[known] = AskedIdentity(known, rows[start:stop], own, scores_within(own), others)
             start = stop
         done, batch = done + len(rows), []
         on_views(done, total)

@@ -128,11 +128,11 @@ class GalleryRows:
             return (held if isinstance(held, np.ndarray) else held.having(rows))[rows]
         matrix = np.empty((len(rows), self.dim), np.float32)
         place_of = {self.key(row): place for place, row in enumerate(rows.tolist())}
-        found = 0
+        found, column = 0, self.store.column
         for chunk in chunks(list(place_of), _KEYS_AT_ONCE):
-            table = self.store.images.search().where(any_of("key", chunk)).select(["key", "embedding"]).to_arrow()
+            table = self.store.images.search().where(any_of("key", chunk)).select(["key", column]).to_arrow()
             places = [place_of[key] for key in table.column("key").to_pylist()]
-            flat = table.column("embedding").combine_chunks().flatten()
+            flat = table.column(column).combine_chunks().flatten()
             matrix[places] = flat.to_numpy(zero_copy_only=False).reshape(-1, self.dim)
             found += len(places)
         if found != len(rows):

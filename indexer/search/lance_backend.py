@@ -37,6 +37,7 @@ class LanceBackend:
 
     def __init__(self, rows: GalleryRows, *, scan: ScanRule | None = None, nprobes: int = _NPROBES) -> None:
         self._rows = rows
+        self._column = rows.store.column
         self._scan = scan or ScanRule()
         self._nprobes = nprobes
 
@@ -82,12 +83,12 @@ class LanceBackend:
         # A filter on rows cannot be handed over, so as many more are fetched as it will take away.
         wider = self.num_rows / searched
         found = (
-            self._rows.store.images.search(query, vector_column_name="embedding")
+            self._rows.store.images.search(query, vector_column_name=self._column)
             .distance_type("dot")
             .nprobes(math.ceil(self._nprobes * wider))
             .refine_factor(_REFINE)
             .limit(math.ceil(fetch * wider * (1 if mask is None else 2)))
-            .select(["key", "embedding", "_distance"])
+            .select(["key", self._column, "_distance"])
             .to_arrow()
         )
         return self._aligned(found, mask)
@@ -111,16 +112,16 @@ class LanceBackend:
             if allowed is not None:
                 mask = np.zeros(self.num_rows, bool)
                 mask[allowed] = True
-            for batch in search().select(["key", "embedding"]).to_batches():
+            for batch in search().select(["key", self._column]).to_batches():
                 yield self._aligned(batch, mask)
             return
         for start in range(0, len(allowed), _KEYS_AT_ONCE):
             condition = any_of("key", [self._rows.key(row) for row in allowed[start : start + _KEYS_AT_ONCE]])
-            yield self._aligned(search().where(condition).select(["key", "embedding"]).to_arrow(), None)
+            yield self._aligned(search().where(condition).select(["key", self._column]).to_arrow(), None)
 
     def _aligned(self, found: Any, mask: NDArray[np.bool_] | None) -> tuple[Embeddings, Rows]:  # noqa: ANN401
         """Return the vectors of an Arrow table or batch and their rows, sorted by row, without those not allowed."""
-        column = found.column("embedding")
+        column = found.column(self._column)
         flat = (column.combine_chunks() if hasattr(column, "combine_chunks") else column).flatten()
         vectors = flat.to_numpy(zero_copy_only=False).reshape(-1, self._rows.dim)
         rows = find_keys(self._rows.keys, key_array(found.column("key")))

@@ -50,7 +50,7 @@ def ensure_lance_index(store: GalleryStore) -> str:
     from lancedb.index import IvfRq
 
     config = IvfRq(distance_type="dot", num_partitions=num_clusters(count))
-    store.images.create_index("embedding", config=config, name=_INDEX_NAME, replace=True)
+    store.images.create_index(store.column, config=config, name=_INDEX_NAME, replace=True)
     return "built"
 
 

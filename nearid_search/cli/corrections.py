@@ -13,6 +13,7 @@ from nearid_search.cli.suggest import suggest
 
 if TYPE_CHECKING:
     from nearid_search.indexer.corrections.actions import GalleryCorrections
+    from nearid_search.indexer.corrections.desk import Correction
 
 ByOption = Annotated[str | None, typer.Option("--by", help="Who corrects. Default: the user of this process.")]
 BecauseOption = Annotated[str | None, typer.Option("--because", help="Why; kept in the log.")]
@@ -52,9 +53,9 @@ def confirm(
 
     Example: nearid-search gallery confirm photo.jpg chair-slatted
     """
-    from nearid_search.cli.correction_lines import print_correction
-
-    print_correction(_of(gallery).confirm(picture, identity, new=new, by=by, because=because), json=json)
+    _correct(
+        gallery, lambda corrections: corrections.confirm(picture, identity, new=new, by=by, because=because), json=json
+    )
 
 
 def reject(
@@ -69,9 +70,7 @@ def reject(
 
     Example: nearid-search gallery reject photo.jpg chair-red-seat
     """
-    from nearid_search.cli.correction_lines import print_correction
-
-    print_correction(_of(gallery).reject(picture, identity, by=by, because=because), json=json)
+    _correct(gallery, lambda corrections: corrections.reject(picture, identity, by=by, because=because), json=json)
 
 
 def merge(
@@ -86,9 +85,7 @@ def merge(
 
     Example: nearid-search gallery merge chair-blue-cushion chair-red-seat --into chair-red-seat
     """
-    from nearid_search.cli.correction_lines import print_correction
-
-    print_correction(_of(gallery).merge(identities, into=into, by=by, because=because), json=json)
+    _correct(gallery, lambda corrections: corrections.merge(identities, into=into, by=by, because=because), json=json)
 
 
 def split(
@@ -104,9 +101,9 @@ def split(
 
     Example: nearid-search gallery split chair-red-seat catalog/chair-red-seat/3.jpg --as chair-18
     """
-    from nearid_search.cli.correction_lines import print_correction
-
-    print_correction(_of(gallery).split(identity, pictures, into=into, by=by, because=because), json=json)
+    _correct(
+        gallery, lambda corrections: corrections.split(identity, pictures, into=into, by=by, because=because), json=json
+    )
 
 
 def rename(
@@ -121,9 +118,7 @@ def rename(
 
     Example: nearid-search gallery rename chair-slatted chair-17
     """
-    from nearid_search.cli.correction_lines import print_correction
-
-    print_correction(_of(gallery).rename(old, new, by=by, because=because), json=json)
+    _correct(gallery, lambda corrections: corrections.rename(old, new, by=by, because=because), json=json)
 
 
 def remove(
@@ -137,9 +132,7 @@ def remove(
 
     Example: nearid-search gallery remove catalog/chair-red-seat/2.jpg
     """
-    from nearid_search.cli.correction_lines import print_correction
-
-    print_correction(_of(gallery).remove(target, by=by, because=because), json=json)
+    _correct(gallery, lambda corrections: corrections.remove(target, by=by, because=because), json=json)
 
 
 def history(
@@ -169,9 +162,7 @@ def undo(
 
     Example: nearid-search gallery undo
     """
-    from nearid_search.cli.correction_lines import print_correction
-
-    print_correction(_of(gallery).undo(entry, by=by, because=because), json=json)
+    _correct(gallery, lambda corrections: corrections.undo(entry, by=by, because=because), json=json)
 
 
 def restore(
@@ -185,9 +176,7 @@ def restore(
 
     Example: nearid-search gallery restore before-the-move
     """
-    from nearid_search.cli.correction_lines import print_correction
-
-    print_correction(_of(gallery).restore(to, by=by, because=because), json=json)
+    _correct(gallery, lambda corrections: corrections.restore(to, by=by, because=because), json=json)
 
 
 def tag(
@@ -208,6 +197,12 @@ def tag(
     if name is not None:
         corrections.untag(name) if delete else corrections.tag(name)
     print_tags([tag for tag in corrections.tags() if delete or name in (None, tag.tag)], json=json)
+
+
+def _correct(gallery: Path | None, make: Callable[[GalleryCorrections], Correction], *, json: bool) -> None:
+    from nearid_search.cli.correction_lines import print_correction
+
+    print_correction(make(_of(gallery)), json=json)
 
 
 def _of(gallery: Path | None) -> GalleryCorrections:

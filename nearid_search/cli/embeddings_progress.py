@@ -68,18 +68,12 @@ def print_import_report(report: ImportReport, *, json: bool) -> None:
     Console(soft_wrap=True).print(Text(line))
 
 
-def print_export_report(report: ExportReport, *, json: bool) -> None:
-    """Print the end of an export."""
+def print_export_report(report: ExportReport | TableExportReport, *, json: bool) -> None:
+    """Print the end of an export of embeddings, a table or a dataset."""
     if json:
         print_json(report.as_dict())
         return
-    line = f"{report.exported} embeddings, {report.dim} wide, in {report.file} ({report.seconds:.1f} s)"
-    Console(soft_wrap=True).print(Text(line))
-
-
-def print_table_report(report: TableExportReport, *, json: bool) -> None:
-    """Print the end of an export of images, identities or corrections."""
-    if json:
-        print_json(report.as_dict())
-        return
-    Console(soft_wrap=True).print(Text(f"{report.exported} {report.what} in {report.file} ({report.seconds:.1f} s)"))
+    what = f"embeddings, {report.dim} wide," if isinstance(report, ExportReport) else report.what
+    if what == "fiftyone":
+        what = "samples for FiftyOne"
+    Console(soft_wrap=True).print(Text(f"{report.exported} {what} in {report.file} ({report.seconds:.1f} s)"))

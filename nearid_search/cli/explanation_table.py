@@ -50,6 +50,8 @@ def _facts(explanation: Explanation) -> list[tuple[str, str]]:
                     + ("" if share.attention is None else f", {share.attention:.0%} of the attention"),
                 ),
             ]
+        if (whole := said.whole_score) is not None:
+            facts.append(("the whole pictures", f"{whole:.3f}, {whole - said.score:+.3f} by their backgrounds"))
         facts += [("not said", remark) for remark in said.remarks]
     return facts
 

@@ -11,6 +11,7 @@ from nearid_search.cli import corrections
 from nearid_search.cli.options import (
     BackendOption,
     DeviceOption,
+    ForegroundOption,
     GalleryOption,
     JsonOption,
     LatencyOption,
@@ -20,6 +21,7 @@ from nearid_search.cli.options import (
 )
 from nearid_search.config import AnnConfig, EncoderConfig, QueryConfig, TuneConfig
 from nearid_search.errors import ConfigError
+from nearid_search.reports import ExportReport, TableExportReport
 
 app = typer.Typer(
     help="Look at a gallery, correct it, tune its search index, bring embeddings in and out.",
@@ -62,24 +64,6 @@ def list_identities(
     print_identities(opened.identities(), opened.views() if views else None, json=json)
 
 
-@app.command()
-def check(
-    gallery: GalleryOption = None,
-    seed: Annotated[int, typer.Option(help="Of the views looked at, if there are more than 2,000.")] = 0,
-    json: JsonOption = False,
-) -> None:
-    """Point out views unlike the rest of their identity, and views that are more like another identity.
-
-    Example: nearid-search gallery check
-    """
-    from nearid_search.cli import render
-    from nearid_search.cli.enrolment_lines import print_enrolment
-    from nearid_search.indexer.gallery import Gallery
-    from nearid_search.indexer.review.enrolment import check_enrolment
-
-    print_enrolment(check_enrolment(Gallery.open(gallery), seed=seed, on_warning=render.note), json=json)
-
-
 @app.command("import")
 def import_embeddings(
     embeddings: Annotated[
@@ -120,37 +104,45 @@ def import_embeddings(
 
 @app.command("export")
 def export(
-    out: Annotated[Path, typer.Argument(help="The file to write.")],
-    what: Annotated[str, typer.Option(help="embeddings, images, identities or corrections.")] = "embeddings",
+    out: Annotated[Path, typer.Argument(help="The file to write; for fiftyone a folder.")],
+    what: Annotated[str, typer.Option(help="embeddings, images, identities, corrections or fiftyone.")] = "embeddings",
     form: Annotated[
         str | None,
         typer.Option("--format", help="csv, jsonl or parquet; embeddings: parquet. Default: by the file's suffix."),
     ] = None,
     gallery: GalleryOption = None,
     where: Annotated[str | None, typer.Option(help="SQL condition on metadata, e.g. \"bin = 'A3'\".")] = None,
+    foreground: ForegroundOption = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """Write embeddings with identity, path, key and metadata, or a table of images, identities or corrections.
+    """Write embeddings with identity, path, key and metadata, a table, or a dataset that FiftyOne opens.
 
     Example: nearid-search gallery export exported.parquet
     """
-    from nearid_search.cli.embeddings_progress import EmbeddingsProgress, print_export_report, print_table_report
+    from nearid_search.cli.embeddings_progress import EmbeddingsProgress, print_export_report
     from nearid_search.indexer.exchange.embedding_export import export_embeddings
+    from nearid_search.indexer.exchange.fiftyone_export import export_fiftyone
     from nearid_search.indexer.exchange.table_export import export_table
 
     require_new_file(out, force=force)
+    if what != "embeddings" and foreground is not None:
+        raise ConfigError(f"--foreground chooses between embeddings: leave it out for {what}")
+    if form is not None and (what == "fiftyone" or (what == "embeddings" and form != "parquet")):
+        written = (
+            "fiftyone is one folder" if what == "fiftyone" else f"embeddings are written as parquet, not as {form}"
+        )
+        raise ConfigError(f"{written}: leave out --format")
     with EmbeddingsProgress(quiet=json) as progress:
-        if what != "embeddings":
-            table = export_table(out, what, form=form, gallery=gallery, where=where, on_progress=progress.exported)
-        elif form not in (None, "parquet"):
-            raise ConfigError(f"embeddings are written as parquet, not as {form}: leave out --format")
+        if what == "embeddings":
+            printed: ExportReport | TableExportReport = export_embeddings(
+                out, gallery=gallery, where=where, foreground=foreground, on_progress=progress.exported
+            )
+        elif what == "fiftyone":
+            printed = export_fiftyone(out, gallery=gallery, where=where, on_progress=progress.exported)
         else:
-            report = export_embeddings(out, gallery=gallery, where=where, on_progress=progress.exported)
-    if what != "embeddings":
-        print_table_report(table, json=json)
-    else:
-        print_export_report(report, json=json)
+            printed = export_table(out, what, form=form, gallery=gallery, where=where, on_progress=progress.exported)
+    print_export_report(printed, json=json)
 
 
 @app.command()

@@ -54,6 +54,13 @@ def index(
     masks: Annotated[
         Path | None, typer.Option(help="For --foreground mask: folder with chair/1.png, thing white, for chair/1.jpg.")
     ] = None,
+    keep_whole: Annotated[
+        bool | None,
+        typer.Option(
+            "--keep-whole/--no-keep-whole",
+            help="Beside painted-over pictures keep the embeddings of the whole ones. Default: as the gallery does.",
+        ),
+    ] = IndexConfig.keep_whole,
     device: DeviceOption = EncoderConfig.device,
     batch_size: Annotated[int, typer.Option(help="Images an encoder call.", min=1)] = IndexConfig.batch_size,
     decoders: Annotated[int, typer.Option(help="Decoding threads; 0: one a core.", min=0)] = IndexConfig.decoders,
@@ -93,7 +100,7 @@ def index(
     if dry_run:
         render.print_dry_run(catalogue, gallery, identities, encoder=encoder, rebuild=rebuild, json=json)
         return
-    config = IndexConfig(batch_size=batch_size, decoders=decoders, keep_missing=keep_missing)
+    config = IndexConfig(batch_size=batch_size, decoders=decoders, keep_missing=keep_missing, keep_whole=keep_whole)
     with render.IndexProgress(quiet=json, encoder=encoder) as progress:
         report = index_catalogue(
             catalogue,

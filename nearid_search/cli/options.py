@@ -48,6 +48,12 @@ LatencyOption = Annotated[
 ]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 
+ForegroundOption = Annotated[
+    str | None,
+    typer.Option(
+        "--foreground", help="none: whole pictures, in a gallery that keeps both. Default: the gallery's own."
+    ),
+]
 RerankOption = Annotated[
     str,
     typer.Option("--rerank", help="auto (what `gallery tune --rerank` has switched on), none, or one of its rungs."),

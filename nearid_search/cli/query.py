@@ -11,6 +11,7 @@ import typer
 
 from nearid_search.cli.options import (
     DeviceOption,
+    ForegroundOption,
     GalleryOption,
     JsonOption,
     RerankMsOption,
@@ -43,6 +44,7 @@ def query(
     as_of: Annotated[
         str | None, typer.Option(help="Ask the gallery as it was at a version, tag or ISO 8601 time.")
     ] = None,
+    foreground: ForegroundOption = None,
     gallery: GalleryOption = None,
     device: DeviceOption = EncoderConfig.device,
     backend: Annotated[str, typer.Option(help=f"One of {', '.join(BACKENDS)}.")] = QueryConfig.backend,
@@ -85,6 +87,7 @@ def query(
         device=device,
         backend=backend,
         as_of=as_of,
+        foreground=foreground,
         rerank=rerank,
         rerank_ms=rerank_ms,
         on_warning=render.note,

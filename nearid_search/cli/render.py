@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -167,8 +168,13 @@ def print_index_report(report: IndexReport, *, json: bool) -> None:
         note(f"{count} applied to what the catalogues say: nearid-search gallery history")
     if report.failures:
         print_whole(_failure_table(report.failures[:_FAILURES_SHOWN]), stderr=True)
-    for doubt in report.enrolment.doubts if report.enrolment else ():
-        note(doubt.describe())
+    for doubt in report.doubts:
+        pictures = ", ".join(picture.path or picture.key for picture in doubt.pictures)
+        note(f"{doubt.describe()}: {pictures}")
+    if report.doubts:
+        names = list(dict.fromkeys(doubt.identities[0] for doubt in report.doubts))
+        words = ["nearid-search", "gallery", "suggest", *names, "--html", "doubts.html", "--gallery", report.gallery]
+        note(f"to see these pictures and what to type: {shlex.join(words)}")
     if len(report.failures) > _FAILURES_SHOWN:
         note(f"and {len(report.failures) - _FAILURES_SHOWN} more: nearid-search gallery info --failures")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,10 +16,11 @@ from nearid_search.cli.render import note, print_json, print_whole
 from nearid_search.config import SuggestConfig
 
 if TYPE_CHECKING:
-    from nearid_search.indexer.review.suggestion_records import Suggestion, Suggestions
+    from nearid_search.suggestion import Suggestions
 
 
 def suggest(
+    identities: Annotated[list[str] | None, typer.Argument(help="Only what these are shown for.")] = None,
     count: Annotated[int, typer.Option("-n", "--count", help="Suggestions at most.", min=1)] = SuggestConfig.count,
     views: Annotated[
         int, typer.Option(help="Stored views looked at; whole identities are drawn from a larger gallery.", min=1)
@@ -34,44 +34,38 @@ def suggest(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the HTML file.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """List identities that may be one and pictures that may show another thing, each with the command that acts on it.
+    """List identities that may be one and pictures that may be in the wrong place, each with what to type about it.
 
     Example: nearid-search gallery suggest -n 10
     """
     from nearid_search.indexer.gallery import Gallery
-    from nearid_search.indexer.review.suggestions import suggest_corrections
+    from nearid_search.indexer.review.suggestions import keys_of, suggest_corrections
 
     require_new_file(html, force=force)
     opened = Gallery.open(gallery)
     config = SuggestConfig(count=count, views=views, margin=margin, seed=seed)
     with OneBar("looking at views", quiet=json) as progress:
-        suggestions = suggest_corrections(opened, config, on_views=progress.advance, on_warning=note)
-    commands = [_commands(suggestion, gallery) for suggestion in suggestions.found]
+        keys = keys_of(opened, identities) if identities else None
+        suggestions = suggest_corrections(opened, config, keys=keys, on_views=progress.advance, on_warning=note)
     if html is not None:
         from nearid_search.suggestion_sheet import write_sheet
 
-        write_sheet(html, list(zip(suggestions.found, commands, strict=True)), opened)
+        write_sheet(html, suggestions.found, opened, named=gallery)
         note(f"pictures: {html}")
-    _print(suggestions, commands, json=json)
+    _print(suggestions, gallery, json=json)
 
 
-def _commands(suggestion: Suggestion, gallery: Path | None) -> tuple[str, str]:
-    """Return what one would type to act on a suggestion, and to have it never again."""
-    where = [] if gallery is None else ["--gallery", str(gallery)]
-    acts, keeps = ((*words, *where) for words in (suggestion.command, suggestion.keep))
-    return shlex.join(["nearid-search", "gallery", *acts]), shlex.join(["nearid-search", "gallery", *keeps])
-
-
-def _print(suggestions: Suggestions, commands: list[tuple[str, str]], *, json: bool) -> None:
+def _print(suggestions: Suggestions, gallery: Path | None, *, json: bool) -> None:
     if json:
-        for suggestion, (command, keep) in zip(suggestions.found, commands, strict=True):
-            print_json(suggestion.as_dict() | {"command": command, "keep": keep})
+        for suggestion in suggestions.found:
+            print_json(suggestion.as_dict(gallery))
         return
     looked = f"{suggestions.views:,} of {suggestions.images:,} pictures looked at"
     if not suggestions.found:
         Console(soft_wrap=True).print(Text(f"nothing to suggest; {looked}"))
         return
-    for number, (suggestion, (command, keep)) in enumerate(zip(suggestions.found, commands, strict=True), start=1):
+    for number, suggestion in enumerate(suggestions.found, start=1):
+        command, keep = suggestion.commands(gallery)
         Console(soft_wrap=True).print(Text(f"{number}. {suggestion.describe()}", style="bold"))
         table = Table(show_edge=False, show_header=False)
         for picture in suggestion.pictures:

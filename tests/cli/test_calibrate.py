@@ -86,8 +86,11 @@ def test_the_exit_code_is_that_of_the_worst_verdict(
 def test_what_cannot_be_calibrated_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_embeddings(tmp_path / "few.parquet", VECTORS[:30], [str(n) for n in range(30)])
     assert run(["gallery", "import", "few.parquet", "--gallery", "few"]) == 0
+    write_embeddings(tmp_path / "three.parquet", VECTORS[:30], [str(n % 3) for n in range(30)])
+    assert run(["gallery", "import", "three.parquet", "--gallery", "three"]) == 0
     for arguments, reason in (
         (["--gallery", "few"], "0 identities have two or more views, and it takes 20"),
+        (["--gallery", "three"], "3 identities have two or more views, and it takes 20"),
         (["--gallery", "nowhere"], "nowhere"),
         (["--fpir", "2"], "fpir must be between 0 and 1"),
         (["--html", "no/folder.html"], "is no folder"),

@@ -30,7 +30,6 @@ COMMANDS += [
     ["gallery", "import"],
     ["gallery", "export"],
     ["gallery", "tune"],
-    ["gallery", "check"],
 ]
 INDEX_KEYS = {"gallery", "added", "updated", "unchanged", "removed", "failed", "images", "identities", "seconds"}
 QUERY_KEYS = {"query", "verdict", "identity", "confidence", "margin", "matches"}

@@ -84,6 +84,18 @@ def test_every_command(gallery: Gallery, capsys: pytest.CaptureFixture[str]) -> 
     assert printed(capsys, "tag", "first", "--delete") == []
 
 
+def test_undoing_twice_is_refused_and_undoes_nothing_else(gallery: Gallery, capsys: pytest.CaptureFixture[str]) -> None:
+    printed(capsys, "rename", "jug", "pot")
+    printed(capsys, "rename", "cup", "mug")
+    printed(capsys, "undo", "2")
+    for arguments, reason in ((["undo", "2"], "was undone by entry 3 already"), (["undo", "3"], "is an undo itself")):
+        assert run(["gallery", *arguments]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert reason in line
+    assert Gallery.open(gallery.folder).identities() == {"cup": 3, "pot": 2}
+    assert len(printed(capsys, "history")) == 3
+
+
 @pytest.mark.usefixtures("gallery")
 def test_people_are_told_how_to_take_it_back(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["gallery", "rename", "cup", "mug"]) == 0
@@ -102,6 +114,10 @@ def test_people_are_told_how_to_take_it_back(capsys: pytest.CaptureFixture[str])
         (["rename", "cpu", "mug"], "there is no identity 'cpu': did you mean 'cup'?"),
         (["undo", "4"], "there is no entry 4: nothing has been corrected"),
         (["split", "jug", "catalog/jug/1.png", "catalog/jug/2.png", "--as", "pot"], "rename it instead"),
+        (
+            ["split", "jug", "no/such.png", "--as", "pot"],
+            "no picture 'no/such.png' of 'jug': nearid-search gallery",
+        ),
         (["restore", "noon"], "'noon' is no version, tag or time"),
     ],
 )

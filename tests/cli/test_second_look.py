@@ -64,7 +64,7 @@ def test_an_answer_is_explained_in_json_on_the_terminal_and_on_a_page(
     why = answer["explanation"]
     assert set(why) == {
         *("identity", "path", "score", "other", "other_path", "other_score", "margin", "views", "views_above"),
-        *("heat", "background", "remarks"),
+        *("heat", "background", "whole_score", "remarks"),
     }
     assert len(why["heat"]) == len(why["heat"][0])
     page = tmp_path / "page.html"

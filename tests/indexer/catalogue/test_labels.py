@@ -82,6 +82,12 @@ def test_the_gallerys_own_columns_are_refused(tmp_path: Path, name: str) -> None
         labels_from(tmp_path, f"path,identity,{name}\na.jpg,x,1\n")
 
 
+@pytest.mark.parametrize("name", ["size.cm", "_rowid", "a`b", ""])
+def test_columns_that_no_table_can_hold_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CatalogueError, match="cannot be kept as metadata: rename it"):
+        labels_from(tmp_path, f"path,identity,{name}\na.jpg,x,1\n")
+
+
 @pytest.mark.parametrize("name", ["catalogue.csv", "catalogue.parquet"])
 def test_a_missing_table_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(CatalogueError, match=f"{name} does not exist"):

@@ -65,7 +65,10 @@ REFUSED: dict[str, tuple[Correct, str]] = {
     "merge twice the same": (lambda c: c.merge(["cup", "cup"], into="jug"), "'cup' is named twice"),
     "merge into a typo": (lambda c: c.merge(["cup"], into="jig"), "no identity 'jig': did you mean 'jug'"),
     "unknown identity": (lambda c: c.rename("Cups", "mug"), "there is no identity 'Cups': did you mean 'cup'"),
-    "unlike anything": (lambda c: c.rename("xylophone", "mug"), "there is no identity 'xylophone'$"),
+    "unlike anything": (
+        lambda c: c.rename("xylophone", "mug"),
+        "no identity 'xylophone': nearid-search gallery list",
+    ),
     "unknown picture": (lambda c: c.confirm("catalog/cup/9.png", "cup"), "no picture .*: did you mean 'catalog/cup"),
     "nothing to remove": (lambda c: c.remove("cup/1.png"), "no identity or picture 'cup/1.png'"),
     "confirm unknown": (lambda c: c.confirm(CUP1, "mug"), "there is no identity 'mug'"),

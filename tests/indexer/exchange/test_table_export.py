@@ -106,7 +106,7 @@ def test_what_cannot_be_exported_is_refused(shop: Path) -> None:
     folder = shop.parent
     with pytest.raises(ConfigError, match=r"cannot tell the format of .*out\.txt: name it \.csv"):
         export_table(folder / "out.txt", "images", gallery=shop)
-    with pytest.raises(ConfigError, match="cannot export 'pictures': give one of images, identities, corrections"):
+    with pytest.raises(ConfigError, match="cannot export 'pictures': give one of embeddings, images, "):
         export_table(folder / "out.csv", "pictures", gallery=shop)
     with pytest.raises(ConfigError, match="corrections are written all"):
         export_table(folder / "out.csv", "corrections", gallery=shop, where="price > 1")
