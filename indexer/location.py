@@ -13,6 +13,8 @@ from nearid_search.errors import GalleryNotFoundError
 
 GALLERY_DIRNAME = ".nearid"
 GALLERY_VARIABLE = "NEARID_GALLERY"
+UPLOADS_DIRNAME = "uploads"
+"""Folder in the gallery's folder that holds pictures which came without a file of their own."""
 
 
 def locate_gallery(gallery: Path | None = None, *, start: Path | None = None) -> Path:
@@ -68,6 +70,37 @@ def stored_path(path: Path, *, home: Path) -> str:
         A POSIX path, relative to ``home`` if the file is below it, else absolute.
     """
     return path.relative_to(home).as_posix() if path.is_relative_to(home) else path.as_posix()
+
+
+def in_catalogue(stored: str, catalogue: str, *, folder: Path) -> bool:
+    """Say whether a file belongs to a catalogue; one that was uploaded into the gallery belongs to none.
+
+    Args:
+        stored: its stored path.
+        catalogue: stored path of the catalogue.
+        folder: the gallery's folder.
+
+    Example:
+        >>> shop = Path("/shop/.nearid")
+        >>> [in_catalogue(path, ".", folder=shop) for path in ("a/1.jpg", ".nearid/uploads/2.jpg", "/b/3.jpg")]
+        [True, False, False]
+    """
+    if stored.startswith(f"{folder.name}/{UPLOADS_DIRNAME}/"):
+        return False
+    return not stored.startswith("/") if catalogue == "." else stored.startswith(catalogue_prefix(catalogue))
+
+
+def catalogue_prefix(stored_catalogue: str) -> str:
+    """Return what the stored path of every file of a catalogue begins with.
+
+    Args:
+        stored_catalogue: the catalogue's own stored path.
+
+    Example:
+        >>> catalogue_prefix("catalog"), catalogue_prefix(".")
+        ('catalog/', '')
+    """
+    return "" if stored_catalogue == "." else stored_catalogue.rstrip("/") + "/"
 
 
 def display_path(stored: str, *, home: Path) -> str:

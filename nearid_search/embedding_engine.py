@@ -47,6 +47,9 @@ class EmbeddingEngine:
         device: "auto", "cpu", "cuda" or "cuda:N": where the backend "faiss-gpu" searches. A gallery that was indexed
             for it is searched without a GPU only if this is "auto", and ``on_warning`` is told.
 
+    Attributes:
+        held_encoder: the encoder, or None, as it was given.
+
     Raises:
         ConfigError: if the backend or the rung is unknown.
         DeviceUnavailableError: if a GPU is to search and FAISS finds none.
@@ -69,7 +72,7 @@ class EmbeddingEngine:
         if encoder is not None:
             gallery.check_encoder(encoder)
         self.gallery = gallery
-        self._encoder = encoder
+        self.held_encoder = encoder
         self.rows = gallery.rows()
         self.backend = open_gallery_backend(
             gallery, self.rows, backend, on_warning=on_warning or _warn_of_index, device=device

@@ -74,10 +74,10 @@ class SearchEngine(EmbeddingEngine):
         Raises:
             NoEncoderError: if the engine was opened without one.
         """
-        if self._encoder is None:
+        if self.held_encoder is None:
             require_encoder(self.gallery.folder, self.gallery.manifest.encoder)
             raise NoEncoderError("this engine was opened for embeddings only: open it with encode=True for pictures")
-        return self._encoder
+        return self.held_encoder
 
     def query(self, image: str | Path, *, k: int = QueryConfig.k, where: str | Accept | None = None) -> QueryAnswer:
         """Say which identity an image shows; one that people said it does not show is no answer.

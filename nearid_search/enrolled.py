@@ -108,7 +108,22 @@ class EnrolledImages:
         """
         if not self._not_shown:
             return allowed
-        names = {name for image in images for name in self._not_shown.get(content_key(read_file(Path(image))), ())}
+        return self.without(self.not_shown(content_key(read_file(Path(image))) for image in images), allowed)
+
+    def not_shown(self, keys: Iterable[str]) -> frozenset[str]:
+        """Return the identities that one of some pictures, given by key, was said not to show."""
+        return frozenset(name for key in keys for name in self._not_shown.get(key, ()))
+
+    def without(self, names: frozenset[str], allowed: Rows | None) -> Rows | None:
+        """Leave out the rows of some identities.
+
+        Args:
+            names: the identities; those that are not there do not matter.
+            allowed: (A,) sorted rows; None means all.
+
+        Returns:
+            The rows left, sorted; ``allowed`` itself if there is no name.
+        """
         if not names:
             return allowed
         codes = [code for code, name in enumerate(self.identities.names.to_pylist()) if name in names]

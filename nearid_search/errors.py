@@ -5,7 +5,8 @@
     ├─ CalibrationError(ValueError)        too few views or identities to say how likely an answer is right
     ├─ CatalogueError(ValueError)          the folder or identities file to index cannot be used
     ├─ ConfigError(ValueError)             unknown key or value out of range
-    ├─ CorrectionError(ValueError)         a correction of what is not there, or that contradicts another
+    ├─ CorrectionError(ValueError)         a correction that changes nothing or contradicts another
+    │  └─ NotFoundError(LookupError)       no identity, picture or entry of that name
     ├─ DatasetError(ValueError)            the training set cannot be read, or must not be trained on
     ├─ DeviceUnavailableError(RuntimeError)
     ├─ EmbeddingsError(ValueError)         a file of embeddings cannot be read, or a row of it cannot be used
@@ -21,6 +22,8 @@
     │  ├─ NoEncoderError                   imported embeddings: nothing here can encode a picture
     │  └─ RerankUnusableError              what was measured of re-ranking is damaged or another gallery's
     ├─ MissingExtraError(ImportError)      carries .extra; prints the pip line
+    ├─ ServiceError                        a request the service refuses, or no service; carries .status
+    │  └─ ServiceBusyError                 too much to do at the moment; carries .retry_after
     ├─ ShapeError(ValueError)
     ├─ TrainingError                       the loss is no number, nothing to train on, or a checkpoint does not fit
     ├─ UnreadableImageError(OSError)       carries .path and .reason
@@ -53,6 +56,10 @@ class ConfigError(NearIDError, ValueError):
 
 class CorrectionError(NearIDError, ValueError):
     """A correction names what is not there, changes nothing, or contradicts an earlier one that holds."""
+
+
+class NotFoundError(CorrectionError, LookupError):
+    """There is no identity, picture or entry of the log of that name."""
 
 
 class DatasetError(NearIDError, ValueError):
@@ -121,6 +128,30 @@ class MissingExtraError(NearIDError, ImportError):
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         self.extra = extra
         super().__init__(f"{purpose} needs {package}, which is not installed: pip install 'nearid-search[{extra}]'")
+
+
+class ServiceError(NearIDError):
+    """A request that the HTTP service refuses, or a service that does not answer.
+
+    Attributes:
+        status: HTTP status; 0 if there was no answer.
+    """
+
+    def __init__(self, detail: str, *, status: int = 0) -> None:
+        self.status = status
+        super().__init__(detail)
+
+
+class ServiceBusyError(ServiceError):
+    """The HTTP service has too much to do at the moment.
+
+    Attributes:
+        retry_after: seconds after which to ask again.
+    """
+
+    def __init__(self, detail: str, *, status: int = 503, retry_after: int = 1) -> None:
+        self.retry_after = retry_after
+        super().__init__(detail, status=status)
 
 
 class ShapeError(NearIDError, ValueError):

@@ -59,6 +59,7 @@ LAYERS = (
     (
         "amounts",
         "calibration",
+        "client",
         "similarity",
         "records",
         "reports",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, GalleryWriteError, NoEncoderError
 from nearid_search.indexer.corrections.log import LOG_NAME
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.location import UPLOADS_DIRNAME
 from nearid_search.indexer.manifest import (
     DRAFT_NAME,
     HEAD_NAME,
@@ -27,7 +28,7 @@ from nearid_search.indexer.search.index_manifest import INDEX_DIRNAME
 if TYPE_CHECKING:
     from nearid_search.image_encoder import ImageEncoder
 
-_OWN_FILES = {MANIFEST_NAME, DRAFT_NAME, INDEX_DIRNAME, LOG_NAME, "writer.lock", "writer.json"}
+_OWN_FILES = {MANIFEST_NAME, DRAFT_NAME, INDEX_DIRNAME, LOG_NAME, UPLOADS_DIRNAME, "writer.lock", "writer.json"}
 
 
 def open_draft(folder: Path, encoder: ImageEncoder, *, keep_whole: bool = False) -> Gallery:

@@ -89,7 +89,7 @@ def _wanted(
 ) -> dict[str, Any]:
     path = row["path"] if row["path"] in paths else min(paths)
     wanted = {**row, "path": path}
-    if path.startswith(survey.prefix):
+    if survey.holds(path):
         label = survey.label(path)
         wanted |= {CATALOGUE_IDENTITY: label.identity} | {name: label.metadata.get(name) for name in metadata}
     # One that no answer shows keeps the name it had until it leaves the answers.

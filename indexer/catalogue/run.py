@@ -24,7 +24,6 @@ from nearid_search.indexer.corrections.follow import follow_corrections
 from nearid_search.indexer.corrections.log import CorrectionLog
 from nearid_search.indexer.corrections.state import Corrections
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.location import stored_path
 from nearid_search.indexer.rows import FileRecord, ImageRow
 from nearid_search.records import Failure
 from nearid_search.reports import IndexReport
@@ -83,8 +82,7 @@ class IndexRun:
         store.ensure_correctable()
         store.ensure_metadata(self.survey.labels.metadata_fields)
         table = getattr(self.survey.labels, "source", None)
-        catalogue = stored_path(self.survey.catalogue, home=self.survey.home)
-        self.gallery.remember_catalogue(catalogue, None if table is None else str(table))
+        self.gallery.remember_catalogue(self.survey.stored_catalogue, None if table is None else str(table))
         if plan.to_read:
             self._encode_all()
         forgotten = self._follow_moves()

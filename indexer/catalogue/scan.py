@@ -41,7 +41,7 @@ class Scan:
     num_other: int
 
 
-def scan_catalogue(catalogue: Path) -> Scan:
+def scan_catalogue(catalogue: Path, *, leave_out: Path | None = None) -> Scan:
     """List the image files below a folder.
 
     Hidden files and folders are left out. Links to files are followed, links to folders are not, so a loop cannot trap
@@ -49,6 +49,7 @@ def scan_catalogue(catalogue: Path) -> Scan:
 
     Args:
         catalogue: the folder.
+        leave_out: absolute path of a folder not to walk into, such as a gallery that lies in its catalogue.
 
     Returns:
         The files, sorted by path.
@@ -74,6 +75,8 @@ def scan_catalogue(catalogue: Path) -> Scan:
             if entry.name.startswith("."):
                 continue
             if entry.is_dir(follow_symlinks=False):
+                if leave_out is not None and entry.path == str(leave_out):
+                    continue
                 pending.append(f"{prefix}{entry.name}/")
             elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
                 _look_at(entry, prefix, files, failures)

@@ -12,9 +12,8 @@ from nearid_search.indexer.catalogue.labels import FolderLabels, Label, Labels, 
 from nearid_search.indexer.catalogue.pipeline import content_key
 from nearid_search.indexer.catalogue.plan import IndexPlan, make_plan
 from nearid_search.indexer.catalogue.scan import Scan, scan_catalogue
-from nearid_search.indexer.corrections.catalogue_label import catalogue_prefix
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.location import stored_path
+from nearid_search.indexer.location import catalogue_prefix, in_catalogue, stored_path
 from nearid_search.indexer.rows import FileRecord
 from nearid_search.records import Failure
 
@@ -27,7 +26,7 @@ class Survey:
 
     Attributes:
         catalogue: absolute path of the catalogue's folder.
-        home: folder that stored relative paths start from.
+        folder: of the gallery; stored relative paths start from the folder that holds it.
         scan: its files.
         labels: their identities and metadata.
         plan: what there is to do.
@@ -36,7 +35,7 @@ class Survey:
     """
 
     catalogue: Path
-    home: Path
+    folder: Path
     scan: Scan
     labels: Labels
     plan: IndexPlan
@@ -50,7 +49,16 @@ class Survey:
     @property
     def prefix(self) -> str:
         """What every stored path of this catalogue begins with."""
-        return catalogue_prefix(stored_path(self.catalogue, home=self.home))
+        return catalogue_prefix(self.stored_catalogue)
+
+    @property
+    def stored_catalogue(self) -> str:
+        """The catalogue's own stored path."""
+        return stored_path(self.catalogue, home=self.folder.parent)
+
+    def holds(self, stored: str) -> bool:
+        """Say whether a stored path is of a file of this catalogue."""
+        return in_catalogue(stored, self.stored_catalogue, folder=self.folder)
 
     def label(self, stored: str) -> Label:
         """Return the label of one of this catalogue's files, by stored path."""
@@ -74,7 +82,7 @@ def survey_catalogue(
     """
     catalogue = Path(os.path.abspath(catalogue))
     home = folder.parent
-    scan = scan_catalogue(catalogue)
+    scan = scan_catalogue(catalogue, leave_out=folder)
     if identities is None and gallery is not None:
         identities = gallery.manifest.catalogues.get(stored_path(catalogue, home=home))
     table = None if identities is None or str(identities) == FOLDER_IDENTITIES else Path(os.path.abspath(identities))
@@ -86,15 +94,16 @@ def survey_catalogue(
                 Failure(path, f"listed in {labels.source.name} line {line}, but no such image in the catalogue")
             )
     ledger = {} if gallery is None else {record.path: record for record in gallery.store.ledger()}
-    prefix = catalogue_prefix(stored_path(catalogue, home=home))
+    stored_catalogue = stored_path(catalogue, home=home)
+    prefix = catalogue_prefix(stored_catalogue)
     plan = make_plan(
         scan.files,
         ledger.values(),
         stored=lambda path: prefix + path,
-        in_catalogue=lambda stored: stored.startswith(prefix) and not (prefix == "" and stored.startswith("/")),
+        in_catalogue=lambda stored: in_catalogue(stored, stored_catalogue, folder=folder),
         content_key=lambda path: _key_of(catalogue / path),
     )
-    return Survey(catalogue, home, scan, labels, plan, ledger, tuple(missing))
+    return Survey(catalogue, folder, scan, labels, plan, ledger, tuple(missing))
 
 
 def _key_of(path: Path) -> str | None:

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nearid_search.errors import CorrectionError
+from nearid_search.indexer.catalogue.pipeline import content_key
 from nearid_search.indexer.corrections import taking_back
 from nearid_search.indexer.corrections.checks import check_may_show, check_not_apart, check_target, pins_of_unnamed
-from nearid_search.indexer.corrections.confirmed_pictures import encode_picture
+from nearid_search.indexer.corrections.confirming import confirm_picture
 from nearid_search.indexer.corrections.desk import Author, Correction, Desk, at_desk
 from nearid_search.indexer.corrections.log import Pin
 from nearid_search.indexer.corrections.restore_point import Tag
-from nearid_search.indexer.corrections.targets import KnownImage, PictureFile, check_name
+from nearid_search.indexer.corrections.targets import KnownImage, check_name
+from nearid_search.indexer.corrections.uploads import kept_upload
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.image_rows import add_rows
-from nearid_search.indexer.rows import FileRecord
 
 if TYPE_CHECKING:
     from nearid_search.image_encoder import ImageEncoder
@@ -35,10 +35,13 @@ class GalleryCorrections:
 
     Args:
         gallery: the gallery.
+        files: whether a picture may be named by a file that is not in the gallery; False where those who name it must
+            not learn of files, or have them read.
     """
 
-    def __init__(self, gallery: Gallery) -> None:
+    def __init__(self, gallery: Gallery, *, files: bool = True) -> None:
         self._gallery = gallery
+        self._files = files
 
     def confirm(
         self,
@@ -67,27 +70,45 @@ class GalleryCorrections:
         """
         with at_desk(self._gallery, Author(by, because)) as desk:
             check_target(desk, identity, new=new)
-            found = desk.targets.picture(str(picture))
-            check_may_show(desk, found.key, found.path or found.key, identity)
-            added = self._stage(found, encoder) if isinstance(found, PictureFile) else None
-            before = found.identity if isinstance(found, KnownImage) else None
-            return desk.make(
-                "confirm",
-                f"{found.path or found.key} shows {identity}",
-                pins=(Pin(found.key, found.path, before, identity, found.said),),
-                creates=identity if new else None,
-                added=added,
-            )
+            found = desk.targets.picture(str(picture), files=self._files)
+            return confirm_picture(desk, found, identity, new=new, encoder=encoder)
 
-    def _stage(self, found: PictureFile, encoder: ImageEncoder | None) -> FileRecord:
-        """Put a new picture where no answer shows it; the entry that follows brings it in."""
-        status = (self._gallery.home / found.path).stat()
-        record = FileRecord(found.path, status.st_size, status.st_mtime_ns, found.key, None)
-        opened = encoder or self._gallery.open_encoder()
-        self._gallery.check_encoder(opened)
-        row = encode_picture(record, self._gallery, opened, said=found.said)
-        add_rows(self._gallery.store.hidden, [row], encoder=opened.fingerprint)
-        return record
+    def enrol(
+        self,
+        data: bytes,
+        identity: str,
+        *,
+        name: str,
+        new: bool = False,
+        encoder: ImageEncoder | None = None,
+        by: str | None = None,
+        because: str | None = None,
+    ) -> Correction:
+        """Say that a picture shows an identity, and keep the picture in the gallery's folder.
+
+        ``confirm`` for a picture that has no file of its own. One that the gallery has already is confirmed only.
+
+        Args:
+            data: the bytes of its file, in a format that can be read.
+            identity: what it shows.
+            name: what to call it in an error.
+            new: it is the first view of that identity.
+            encoder: the gallery's, if it is open; else it is opened when it is needed.
+            by: who says so.
+            because: why.
+
+        Raises:
+            CorrectionError: if the identity is unknown (with ``new``: known), or the picture was said not to show it.
+            NoEncoderError: if the picture is new and the gallery's embeddings were imported.
+            UnreadableImageError: if it is no picture that can be read.
+        """
+        with at_desk(self._gallery, Author(by, because)) as desk:
+            check_target(desk, identity, new=new)
+            found = desk.targets.with_key(content_key(data))
+            if found is not None:
+                return confirm_picture(desk, found, identity, new=new)
+            with kept_upload(self._gallery.folder, data, name=name) as kept:
+                return confirm_picture(desk, kept, identity, new=new, encoder=encoder)
 
     def reject(
         self, picture: str | Path, identity: str, *, by: str | None = None, because: str | None = None
@@ -98,7 +119,7 @@ class GalleryCorrections:
         If it is a view of it, it becomes its own identity.
 
         Args:
-            picture: a file, an image of the gallery by path or key, or an identity.
+            picture: a file, an image of the gallery by path or key, the key of another picture, or an identity.
             identity: what it is not.
             by: who says so.
             because: why.
@@ -110,7 +131,7 @@ class GalleryCorrections:
             desk.targets.images_of(identity)
             if desk.targets.is_identity(str(picture)) and desk.targets.find(str(picture)) is None:
                 return _keep_apart(desk, str(picture), identity)
-            found = desk.targets.picture(str(picture))
+            found = desk.targets.picture(str(picture), files=self._files, unseen=True)
             shown = found.path or found.key
             if shown == identity:
                 raise CorrectionError(f"{identity!r} is the picture's own name: there is nothing to reject")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nearid_search.indexer.catalogue.labels import FolderLabels, read_labels
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.location import catalogue_prefix, in_catalogue
 
 
 def catalogue_label(gallery: Gallery, stored: str) -> str | None:
@@ -22,21 +23,7 @@ def catalogue_label(gallery: Gallery, stored: str) -> str | None:
         CatalogueError: if the catalogue's table cannot be read.
     """
     for catalogue, table in gallery.manifest.catalogues.items():
-        prefix = catalogue_prefix(catalogue)
-        if stored.startswith(prefix) and not (prefix == "" and stored.startswith("/")):
+        if in_catalogue(stored, catalogue, folder=gallery.folder):
             labels = FolderLabels() if table is None else read_labels(Path(table))
-            return labels.label(stored.removeprefix(prefix)).identity
+            return labels.label(stored.removeprefix(catalogue_prefix(catalogue))).identity
     return None
-
-
-def catalogue_prefix(stored_catalogue: str) -> str:
-    """Return what the stored path of every file of a catalogue begins with.
-
-    Args:
-        stored_catalogue: the catalogue's own stored path.
-
-    Example:
-        >>> catalogue_prefix("catalog"), catalogue_prefix(".")
-        ('catalog/', '')
-    """
-    return "" if stored_catalogue == "." else stored_catalogue.rstrip("/") + "/"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from nearid_search.errors import CorrectionError
+from nearid_search.errors import CorrectionError, NotFoundError
 from nearid_search.indexer.corrections.desk import Correction, Desk
 from nearid_search.indexer.corrections.follow import table_versions
 from nearid_search.indexer.corrections.log import CorrectionLog, Entry
@@ -67,7 +67,7 @@ def history(gallery: Gallery, identity: str | None = None) -> list[PastEntry]:
     undone = log.undone
     entries = log.entries if identity is None else _of_identity(log, identity)
     if identity is not None and not entries and identity not in gallery.identities():
-        raise CorrectionError(f"there is no identity {identity!r}, in the gallery or in its history")
+        raise NotFoundError(f"there is no identity {identity!r}, in the gallery or in its history")
     return [
         PastEntry(entry, undone.get(entry.number), log.versions.get(entry.number, {}).get("images"))
         for entry in entries
@@ -145,7 +145,7 @@ def _to_take_back(log: CorrectionLog, number: int | None) -> Entry:
     entry = next((entry for entry in log.entries if entry.number == number), None)
     if entry is None:
         has = f"the log has 1 to {len(log.entries)}" if log.entries else "nothing has been corrected"
-        raise CorrectionError(f"there is no entry {number}: {has}")
+        raise NotFoundError(f"there is no entry {number}: {has}")
     if number in undone:
         raise CorrectionError(f"entry {number} ({entry.what}) was undone by entry {undone[number]} already")
     if entry.action == "undo":

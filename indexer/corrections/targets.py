@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from nearid_search.errors import CorrectionError
+from nearid_search.errors import CorrectionError, NotFoundError
 from nearid_search.images import read_file
 from nearid_search.indexer.catalogue.pipeline import content_key
 from nearid_search.indexer.corrections.catalogue_label import catalogue_label
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.location import display_path, stored_path
 from nearid_search.indexer.schema import CATALOGUE_IDENTITY
+from nearid_search.indexer.search.row_keys import KEY_LENGTH
 
 _COMPARED = 20_000  # names that are looked at for those like a mistyped one
 _SUGGESTED = 3
@@ -31,7 +33,7 @@ class KnownImage(NamedTuple):
 
 
 class PictureFile(NamedTuple):
-    """A file that is no image of the gallery yet; ``said`` is what a catalogue around it calls the thing."""
+    """A picture that is no image of the gallery yet; ``said`` is what a catalogue around its file calls the thing."""
 
     key: str
     path: str
@@ -78,7 +80,7 @@ class Targets:
         check_name(identity)
         found = self._of_identity.get(identity)
         if found is None:
-            raise CorrectionError(f"there is no identity {identity!r}{_like(identity, self.identities)}")
+            raise NotFoundError(f"there is no identity {identity!r}{_like(identity, self.identities)}")
         return found
 
     def is_identity(self, name: str) -> bool:
@@ -101,7 +103,7 @@ class Targets:
             images = self._of_path.values() if among is None else among
             names = [display_path(image.path, home=home) for image in images if image.identity and image.path]
             what = f"picture {picture!r} of {among[0].identity!r}" if among else f"identity or picture {picture!r}"
-            raise CorrectionError(f"there is no {what}{_like(picture, names if among else [*names, *self.identities])}")
+            raise NotFoundError(f"there is no {what}{_like(picture, names if among else [*names, *self.identities])}")
         return found
 
     def find(self, picture: str) -> KnownImage | None:
@@ -114,23 +116,33 @@ class Targets:
             found = self._of_key.get(keys[0]) if keys else None
         return found
 
-    def picture(self, picture: str) -> KnownImage | PictureFile:
+    def with_key(self, key: str) -> KnownImage | None:
+        """Return the image of a key, or None; one that no answer shows is found as well."""
+        return self._of_key.get(key)
+
+    def picture(self, picture: str, *, files: bool = True, unseen: bool = False) -> KnownImage | PictureFile:
         """Find an image, or the file of one that is not in the gallery; the content of a file is looked at.
+
+        Args:
+            picture: its path, as one types it or as the gallery shows it, or its key.
+            files: whether it may be a file that is not in the gallery.
+            unseen: whether it may be the key of a picture that nobody has here; such a one has no path.
 
         Raises:
             CatalogueError: if the table that names the pictures around it cannot be read.
-            CorrectionError: if there is no such image and no such file.
+            NotFoundError: if there is no such image and no such file.
             UnreadableImageError: if the file cannot be read.
         """
         found = self.find(picture)
         if found is not None:
             return found
+        if unseen and re.fullmatch(f"[0-9a-f]{{{KEY_LENGTH}}}", picture):
+            return PictureFile(picture, "", None)
         path = Path(picture)
-        if not path.is_file():
+        if not files or not path.is_file():
             shown = (display_path(stored, home=self._gallery.home) for stored in self._of_path)
-            raise CorrectionError(
-                f"there is no picture {picture!r}, in the gallery or as a file{_like(picture, shown)}"
-            )
+            where = "in the gallery or as a file" if files else "in the gallery"
+            raise NotFoundError(f"there is no picture {picture!r}, {where}{_like(picture, shown)}")
         key = content_key(read_file(path))
         stored = self._stored(picture)
         known = self._of_key.get(key)

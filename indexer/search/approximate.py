@@ -99,6 +99,11 @@ class ApproximateBackend:
         return len(self._gallery)
 
     @property
+    def num_waiting(self) -> int:
+        """Rows that the index lacks, and that are scanned."""
+        return len(self._waiting)
+
+    @property
     def scans_everything(self) -> bool:
         """Whether there are so few rows that the index is never asked."""
         return len(self._gallery) <= self._scan.rows

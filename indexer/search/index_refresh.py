@@ -111,6 +111,16 @@ def refresh_search(
     return done
 
 
+def would_extend(waiting: int, covered: int) -> bool:
+    """Say whether a refresh would add rows to an index rather than leave them to be scanned.
+
+    Args:
+        waiting: rows it lacks.
+        covered: rows it has.
+    """
+    return waiting > 0 and waiting >= min(_APPEND_ROWS, _APPEND_SHARE * covered)
+
+
 def require_backend(name: str | None) -> None:
     """Refuse a backend that could not be made, before any other work is done.
 
@@ -173,7 +183,7 @@ def _follow(index_dir: Path, rows: GalleryRows, stored: StoredIndex, on_step: On
     if stored.ann.recipe.clustered and len(rows) > _GROWN * stored.ann.trained_rows:
         return None
     positions, kept = stored.positions, {}
-    if len(waiting) < min(_APPEND_ROWS, _APPEND_SHARE * len(alive)):
+    if not would_extend(len(waiting), len(alive)):
         waiting, kept = waiting[:0], {"vectors": stored.manifest.files["vectors"]}
     added = np.ascontiguousarray(rows.vectors[waiting])
     if len(added):

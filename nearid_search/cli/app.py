@@ -13,7 +13,18 @@ from typing import Annotated
 import typer
 
 from nearid_search import __version__
-from nearid_search.cli import agreement, calibrate, distractors, gallery, index, models, query, score_pairs, train
+from nearid_search.cli import (
+    agreement,
+    calibrate,
+    distractors,
+    gallery,
+    index,
+    models,
+    query,
+    score_pairs,
+    serve,
+    train,
+)
 from nearid_search.cli import eval as evaluation
 from nearid_search.errors import NearIDError
 
@@ -27,6 +38,7 @@ app = typer.Typer(
 )
 app.command("index")(index.index)
 app.command("query")(query.query)
+app.command("serve")(serve.serve)
 app.command("calibrate")(calibrate.calibrate)
 app.command("train")(train.train)
 app.command("eval")(evaluation.evaluate)

@@ -65,6 +65,11 @@ class SecondLook:
         """Say why a rung cannot be used here; empty if it can."""
         return why_not(name, self._encoder)
 
+    @property
+    def is_on(self) -> bool:
+        """Whether queries go through a rung."""
+        return self._reranker is not None
+
     def wanted(self, k: int) -> int:
         """Return how many identities must be known so that k can be listed."""
         return k if self._reranker is None else max(k, IDENTITIES)

@@ -1,0 +1,1 @@
+"""The HTTP service over one gallery; its modules need the extra ``serve``."""

@@ -1,0 +1,107 @@
+"""The gallery that answers: replaced in the background by what other processes, or this one, have written."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from nearid_search.engine import SearchEngine
+from nearid_search.errors import GalleryLockedError, NearIDError
+from nearid_search.image_encoder import ImageEncoder
+from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.lock import writer_lock
+from nearid_search.indexer.search.index_refresh import refresh_search, would_extend
+from nearid_search.server.gallery_stamp import gallery_stamp
+from nearid_search.server.snapshot import Snapshot
+
+_log = logging.getLogger(__name__)
+
+OpenEngine = Callable[[Gallery, ImageEncoder | None], SearchEngine]
+OnRefresh = Callable[[str], None]
+
+
+class LiveGallery:
+    """A gallery that is looked at again and again; the last state that could be opened answers.
+
+    Args:
+        gallery: the gallery.
+        open_engine: opens an engine, with an encoder that is open already if it is given and still fits.
+        every: seconds between two looks.
+        encoder: the gallery's, if it is open already.
+        mend_index: whether a search index that has fallen behind is brought up to date here.
+        on_refresh: told "opened" or "failed" after each try to open the gallery anew.
+    """
+
+    def __init__(
+        self,
+        gallery: Gallery,
+        open_engine: OpenEngine,
+        *,
+        every: float,
+        mend_index: bool,
+        encoder: ImageEncoder | None = None,
+        on_refresh: OnRefresh,
+    ) -> None:
+        self.folder = gallery.folder
+        self._open_engine, self._every, self._mend_index, self._on_refresh = open_engine, every, mend_index, on_refresh
+        self._opening = threading.Lock()
+        self._stopped = threading.Event()
+        stamp = gallery_stamp(gallery.folder)
+        self._current = Snapshot(open_engine(gallery, encoder), stamp)
+        self._failed: tuple[object, ...] | None = None
+        self._thread = threading.Thread(target=self._watch, name="live-gallery", daemon=True)
+        self._thread.start()
+
+    @property
+    def current(self) -> Snapshot:
+        """The state that answers now."""
+        return self._current
+
+    def refresh(self) -> Snapshot:
+        """Open the gallery anew if it was written to; whoever has just written calls this to be answered from that.
+
+        Raises:
+            NearIDError: if it cannot be opened; the former state goes on answering.
+        """
+        with self._opening:
+            # Taken before the gallery is opened: what is written in between is seen at the next look.
+            stamp = gallery_stamp(self.folder)
+            if stamp == self._current.stamp:
+                return self._current
+            try:
+                before = self._current.engine
+                engine = self._open_engine(Gallery.open(self.folder), before.held_encoder)
+            except Exception:
+                self._failed = stamp
+                self._on_refresh("failed")
+                raise
+            self._current = Snapshot(engine, stamp)
+            self._on_refresh("opened")
+            return self._current
+
+    def close(self) -> None:
+        """Look no more."""
+        self._stopped.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(self._every):
+            try:
+                self._look()
+            except GalleryLockedError:
+                pass  # whoever writes brings the index up to date, or the next look does
+            except NearIDError as error:
+                _log.warning("the gallery cannot be opened anew, its former state answers: %s", error)
+            except Exception:  # noqa: BLE001  (a fault here must not end the watch)
+                _log.exception("looking at the gallery failed, its former state answers")
+
+    def _look(self) -> None:
+        stamp = gallery_stamp(self.folder)
+        if stamp != self._current.stamp and stamp != self._failed:
+            self.refresh()
+        if self._mend_index and would_extend(self._current.rows_beside_the_index, len(self._current.engine.rows)):
+            with writer_lock(self.folder):
+                gallery = Gallery.open(self.folder)
+                refresh_search(gallery, gallery.manifest.search)
+            self.refresh()

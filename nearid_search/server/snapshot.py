@@ -1,0 +1,117 @@
+"""A gallery as it was when it was opened, with what the service looks up in it again and again."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nearid_search.engine import SearchEngine
+from nearid_search.errors import NotFoundError, UnreadableImageError
+from nearid_search.explain import Explainer
+from nearid_search.images import read_file
+from nearid_search.indexer.catalogue.pipeline import content_key
+from nearid_search.indexer.search.approximate import ApproximateBackend
+from nearid_search.indexer.search.row_keys import find_keys
+
+
+class View(NamedTuple):
+    """One image of an identity: its key, and its path as one would type it."""
+
+    key: str
+    path: str | None
+
+
+class Snapshot:
+    """An engine that does not change; another one takes its place when the gallery does.
+
+    Args:
+        engine: the engine.
+        stamp: what the gallery's files looked like just before it was opened; see ``gallery_stamp``.
+    """
+
+    def __init__(self, engine: SearchEngine, stamp: tuple[object, ...]) -> None:
+        self.engine = engine
+        self.stamp = stamp
+
+    @property
+    def version(self) -> int:
+        """Version of the images table."""
+        return self.engine.rows.lance_version
+
+    @cached_property
+    def info(self) -> dict[str, Any]:
+        """What ``gallery info --json`` says."""
+        return self.engine.gallery.info()
+
+    @cached_property
+    def identities(self) -> dict[str, int]:
+        """Every identity and its number of images, sorted by name."""
+        enrolled = self.engine.enrolled
+        names = enrolled.identities.names.to_pylist()
+        counted = zip(names, enrolled.num_views.tolist(), strict=True)
+        return dict(sorted(item for item in counted if item[1]))
+
+    @cached_property
+    def explainer(self) -> Explainer:
+        """What explains answers."""
+        return Explainer(self.engine)
+
+    def views_of(self, identity: str) -> list[View]:
+        """Return the images of an identity, by path and key.
+
+        Raises:
+            NotFoundError: if there is none of that name.
+        """
+        enrolled = self.engine.enrolled
+        code = enrolled.code_of(identity)
+        rows = np.flatnonzero(enrolled.codes == code).tolist() if code >= 0 else []
+        if not rows:
+            raise NotFoundError(f"there is no identity {identity!r}")
+        views = (View(self.engine.rows.key(row), enrolled.path_at(row)) for row in rows)
+        return sorted(views, key=lambda view: (view.path or "", view.key))
+
+    def row_of(self, key: str) -> int:
+        """Return the row of an image.
+
+        Raises:
+            NotFoundError: if there is none of that key.
+        """
+        (row,) = find_keys(self.engine.rows.keys, np.array([key.encode()], self.engine.rows.keys.dtype)).tolist()
+        if row < 0:
+            raise NotFoundError(f"there is no image {key!r}")
+        return int(row)
+
+    def thumbnail(self, key: str) -> bytes:
+        """Return the stored JPEG thumbnail of an image.
+
+        Raises:
+            NotFoundError: if there is no such image, or it was imported without a picture.
+        """
+        self.row_of(key)
+        found = self.engine.gallery.store.thumbnails([key]).get(key)
+        if not found:
+            raise NotFoundError(f"image {key!r} was imported without a picture")
+        return found
+
+    def picture_file(self, key: str) -> bytes:
+        """Return the bytes of an image's file.
+
+        Raises:
+            NotFoundError: if there is no such image, or its file is gone or holds something else by now.
+        """
+        file = self.engine.enrolled.file_at(self.row_of(key))
+        try:
+            data = b"" if file is None else read_file(file)
+        except UnreadableImageError:
+            data = b""
+        if content_key(data) != key:
+            raise NotFoundError(f"the file of image {key!r} is gone or was changed: its thumbnail is still there")
+        return data
+
+    @property
+    def rows_beside_the_index(self) -> int:
+        """Rows that the search index lacks and that are scanned; 0 without an index."""
+        backend = self.engine.backend
+        return backend.num_waiting if isinstance(backend, ApproximateBackend) else 0
