@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from nearid_search.client import Client
     from nearid_search.encoder import IdentityEncoder
     from nearid_search.engine import SearchEngine
     from nearid_search.errors import NearIDError
@@ -26,6 +27,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "CalibrationReport": "nearid_search.eval.calibrate",
+    "Client": "nearid_search.client",
     "ExportReport": "nearid_search.reports",
     "Gallery": "nearid_search.indexer.gallery",
     "IdentityEncoder": "nearid_search.encoder",
@@ -47,6 +49,7 @@ _HOMES = {
 
 __all__ = [
     "CalibrationReport",
+    "Client",
     "ExportReport",
     "Gallery",
     "IdentityEncoder",

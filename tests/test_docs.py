@@ -5,6 +5,8 @@ import re
 import runpy
 import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,7 @@ if not (ROOT / "README.md").exists():
     pytest.skip("the documents are not part of what is installed", allow_module_level=True)
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-NOT_OURS = ("pip", "./scripts/", "python", "git")  # what CI runs by itself, or sets up
+NOT_OURS = ("pip", "./scripts/", "python", "git", "curl")  # what CI runs by itself, or sets up; tests/server runs curl
 TABLE_ROW = re.compile(r"^ +\d+ │ (\S+) +│ ([\d.]+) │", re.MULTILINE)
 
 
@@ -68,10 +70,22 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     write_embeddings(tmp_path / "queries.parquet", directions(2, 3), None)
     make_gallery(tmp_path / "warehouse", *look_alikes(1, 30, 3))
+    (tmp_path / "tokens").write_text("scanner 0123456789abcdef\n")
     (tmp_path / "config.json").write_text(json.dumps({"num_attention_heads": NUM_HEADS}))
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NEARID_GALLERY", raising=False)
     return tmp_path
+
+
+def serve_and_stop(arguments: list[str]) -> None:
+    """Start the service at a free port, and stop it once it is ready."""
+    command = [sys.executable, "-m", "nearid_search", *arguments, "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        line = running.stderr.readline()
+        running.terminate()
+        assert line.startswith("serving http://"), line + running.stderr.read()
+    assert running.returncode == 0
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -85,7 +99,10 @@ def test_every_command_runs(document: Path) -> None:
         if "--backbone" in line or line[1] == "train" or line[1:3] == ["models", "import"]:
             pytest.importorskip("torch")
         arguments = line[1 : line.index(">")] if ">" in line else line[1:]
-        assert run(arguments) == 0, shlex.join(line)
+        if line[1] == "serve":
+            serve_and_stop(arguments)
+        else:
+            assert run(arguments) == 0, shlex.join(line)
 
 
 def test_the_python_example_runs(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:

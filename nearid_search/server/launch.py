@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
 from nearid_search.errors import ConfigError
 from nearid_search.server.app import make_app
@@ -41,15 +42,18 @@ def listen(
     try:
         require_token(config.host, tokens, insecure=insecure)
         with closing(_listening_socket(config.host, config.port)) as taken:
-            server = StoppableServer(_settings(service, tokens), on_ready or (lambda _address: None))
+            server = StoppableServer(
+                settings_for(make_app(service, tokens=tokens)), on_ready or (lambda _address: None)
+            )
             server.run(sockets=[taken])
     finally:
         service.close()
 
 
-def _settings(service: Service, tokens: tuple[Token, ...]) -> uvicorn.Config:
+def settings_for(app: FastAPI) -> uvicorn.Config:
+    """Return how an application is served."""
     return uvicorn.Config(
-        make_app(service, tokens=tokens),
+        app,
         http="h11",
         ws="none",
         log_config=None,

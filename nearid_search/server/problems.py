@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from http import HTTPStatus
 
 from fastapi import Request
@@ -12,6 +10,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from nearid_search import errors
+from nearid_search.client import kind_of
 from nearid_search.errors import NearIDError, ServiceBusyError, ServiceError
 
 MEDIA_TYPE = "application/problem+json"
@@ -34,6 +33,10 @@ _STATUSES: dict[type[NearIDError], int] = {
 """What is the caller's to mend; all else is the service's fault."""
 
 
+_NEW_NAMES = {413: "content-too-large", 422: "unprocessable-content"}
+"""As RFC 9110 calls them; earlier versions of Python have other words."""
+
+
 def problem(
     status: int, detail: str, *, kind: str = "", headers: dict[str, str] | None = None, **more: object
 ) -> JSONResponse:
@@ -46,8 +49,7 @@ def problem(
         headers: further headers of the answer.
         more: extension members.
     """
-    title = HTTPStatus(status).phrase
-    kind = kind or title.lower().replace(" ", "-")
+    kind = kind or _NEW_NAMES.get(status) or HTTPStatus(status).phrase.lower().replace(" ", "-")
     body = {"type": TYPE_PREFIX + kind, "title": _title(kind), "status": status, "detail": detail, **more}
     return JSONResponse(body, status_code=status, headers=headers, media_type=MEDIA_TYPE)
 
@@ -74,21 +76,20 @@ def status_of(error: NearIDError) -> int:
     return next((_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES), 500)
 
 
-def kind_of(error: type[NearIDError]) -> str:
-    """Return the last part of an error's problem type: ``GalleryLockedError`` is "gallery-locked"."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", error.__name__.removesuffix("Error")).lower()
-
-
 def on_our_error(_: Request, error: Exception) -> JSONResponse:
     """Handle an error of the tree."""
     assert isinstance(error, NearIDError)  # noqa: S101  (registered for it)
     return describe(error)
 
 
-def on_http_error(_: Request, error: Exception) -> JSONResponse:
+def on_http_error(request: Request, error: Exception) -> JSONResponse:
     """Handle what the framework refuses: unknown paths, wrong methods, bodies that cannot be parsed."""
     assert isinstance(error, HTTPException)  # noqa: S101
-    return problem(error.status_code, str(error.detail), headers=dict(error.headers or {}))
+    detail = {
+        HTTPStatus.NOT_FOUND: f"there is nothing at {request.url.path}: /openapi.json lists the paths",
+        HTTPStatus.METHOD_NOT_ALLOWED: f"{request.url.path} cannot be asked with {request.method}",
+    }.get(HTTPStatus(error.status_code), str(error.detail))
+    return problem(error.status_code, detail, headers=dict(error.headers or {}))
 
 
 def on_invalid(_: Request, error: Exception) -> JSONResponse:
@@ -101,10 +102,3 @@ def on_invalid(_: Request, error: Exception) -> JSONResponse:
 
 def _title(kind: str) -> str:
     return kind.replace("-", " ").capitalize()
-
-
-def all_kinds() -> Iterator[tuple[str, type[NearIDError]]]:
-    """Yield every error of the tree with its kind, for those who turn problems back into errors."""
-    for value in vars(errors).values():
-        if isinstance(value, type) and issubclass(value, NearIDError):
-            yield kind_of(value), value

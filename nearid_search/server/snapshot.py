@@ -29,11 +29,16 @@ class Snapshot:
     Args:
         engine: the engine.
         stamp: what the gallery's files looked like just before it was opened; see ``gallery_stamp``.
+
+    Attributes:
+        identities: every identity and its number of images, sorted by name.
     """
 
     def __init__(self, engine: SearchEngine, stamp: tuple[object, ...]) -> None:
         self.engine = engine
         self.stamp = stamp
+        counted = zip(engine.enrolled.identities.names.to_pylist(), engine.enrolled.num_views.tolist(), strict=True)
+        self.identities = dict(sorted(item for item in counted if item[1]))
 
     @property
     def version(self) -> int:
@@ -44,14 +49,6 @@ class Snapshot:
     def info(self) -> dict[str, Any]:
         """What ``gallery info --json`` says."""
         return self.engine.gallery.info()
-
-    @cached_property
-    def identities(self) -> dict[str, int]:
-        """Every identity and its number of images, sorted by name."""
-        enrolled = self.engine.enrolled
-        names = enrolled.identities.names.to_pylist()
-        counted = zip(names, enrolled.num_views.tolist(), strict=True)
-        return dict(sorted(item for item in counted if item[1]))
 
     @cached_property
     def explainer(self) -> Explainer:

@@ -18,7 +18,7 @@ from nearid_search.server.work import Terms
 
 router = APIRouter(route_class=CheckedRoute, tags=["query"])
 
-Images = Annotated[list[UploadFile], File(description="The pictures: JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC or AVIF.")]
+Images = Annotated[list[UploadFile], File(min_length=1, description="JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC or AVIF.")]
 
 
 @router.post("/v1/query", response_model=Answers, response_model_exclude_unset=True, responses=REFUSALS)
