@@ -32,6 +32,7 @@ def serve(
     allow_host: Annotated[
         list[str] | None, typer.Option(help="A further name that callers may address it by, such as a proxy's.")
     ] = None,
+    new: Annotated[bool, typer.Option("--new", help="Make an empty gallery if there is none.")] = False,
     read_only: Annotated[bool, typer.Option("--read-only", help="Answer only; nothing is written.")] = False,
     max_upload: Annotated[str, typer.Option(help="Size of one request.")] = ServeConfig.max_upload,
     max_images: Annotated[int, typer.Option(help="Pictures in one request.", min=1)] = ServeConfig.max_images,
@@ -49,12 +50,15 @@ def serve(
     """
     _require_extra()
     from nearid_search.cli.render import note
+    from nearid_search.indexer.catalogue.empty import open_or_make_gallery
     from nearid_search.server.launch import listen
     from nearid_search.server.service import Service
     from nearid_search.server.tokens import read_tokens, require_token
 
     tokens = read_tokens(token_file)
     require_token(host, tokens, insecure=insecure)  # before the model is loaded
+    if new:
+        open_or_make_gallery(gallery, config=EncoderConfig(device=device))
     config = ServeConfig(
         host=host,
         port=port,

@@ -86,22 +86,36 @@ class LiveGallery:
         self._thread.join()
 
     def _watch(self) -> None:
+        told = ""
         while not self._stopped.wait(self._every):
             try:
                 self._look()
+                told = ""
             except GalleryLockedError:
                 pass  # whoever writes brings the index up to date, or the next look does
-            except NearIDError as error:
-                _log.warning("the gallery cannot be opened anew, its former state answers: %s", error)
-            except Exception:  # noqa: BLE001  (a fault here must not end the watch)
-                _log.exception("looking at the gallery failed, its former state answers")
+            except Exception as error:  # noqa: BLE001  (a fault here must not end the watch)
+                if str(error) != told:
+                    told = str(error)
+                    ours = isinstance(error, NearIDError)
+                    _log.warning("the gallery's former state answers: %s", error, exc_info=None if ours else error)
 
     def _look(self) -> None:
+        """Follow what was written; a state that could not be followed is not tried again."""
         stamp = gallery_stamp(self.folder)
-        if stamp != self._current.stamp and stamp != self._failed:
+        if stamp == self._failed:
+            return
+        if stamp != self._current.stamp:
             self.refresh()
-        if self._mend_index and would_extend(self._current.rows_beside_the_index, len(self._current.engine.rows)):
-            with writer_lock(self.folder):
+        snapshot = self._current
+        if self._mend_index and would_extend(snapshot.rows_beside_the_index, len(snapshot.engine.rows)):
+            self._extend_index(stamp)
+
+    def _extend_index(self, stamp: tuple[object, ...]) -> None:
+        with writer_lock(self.folder):
+            try:
                 gallery = Gallery.open(self.folder)
                 refresh_search(gallery, gallery.manifest.search)
-            self.refresh()
+            except NearIDError:
+                self._failed = stamp
+                raise
+        self.refresh()

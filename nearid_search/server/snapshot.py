@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -23,6 +24,14 @@ class View(NamedTuple):
     path: str | None
 
 
+class NamePage(NamedTuple):
+    """Some identities by name, how many there are in all, and the last of them if more follow."""
+
+    names: list[str]
+    total: int
+    next: str | None
+
+
 class Snapshot:
     """An engine that does not change; another one takes its place when the gallery does.
 
@@ -39,6 +48,7 @@ class Snapshot:
         self.stamp = stamp
         counted = zip(engine.enrolled.identities.names.to_pylist(), engine.enrolled.num_views.tolist(), strict=True)
         self.identities = dict(sorted(item for item in counted if item[1]))
+        self._names = list(self.identities)
 
     @property
     def version(self) -> int:
@@ -54,6 +64,20 @@ class Snapshot:
     def explainer(self) -> Explainer:
         """What explains answers."""
         return Explainer(self.engine)
+
+    def names(self, *, after: str, contains: str, limit: int) -> NamePage:
+        """Return some identities by name.
+
+        Args:
+            after: only names behind this one.
+            contains: only names with this in them, in any case.
+            limit: most to return, at least 1.
+        """
+        wanted = contains.casefold()
+        found = [name for name in self._names if wanted in name.casefold()] if wanted else self._names
+        start = bisect_right(found, after)
+        page = found[start : start + limit]
+        return NamePage(page, len(found), page[-1] if start + limit < len(found) else None)
 
     def views_of(self, identity: str) -> list[View]:
         """Return the images of an identity, by path and key.

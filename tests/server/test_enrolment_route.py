@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from served import Served, files, plain
 
+from nearid_search.config import ServeConfig
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.indexer.catalogue.build import index_catalogue
+from nearid_search.indexer.catalogue.empty import open_or_make_gallery
 from nearid_search.indexer.catalogue.pipeline import content_key
 from nearid_search.indexer.corrections.log import CorrectionLog
 from nearid_search.indexer.gallery import Gallery
@@ -116,3 +118,18 @@ def test_names_may_hold_anything(serve: Serve) -> None:
     gone = served.client.delete(f"/v1/identities/{quote(name, safe='')}/images/{content_key(NEW)}")
     assert gone.json()["action"] == "remove"
     assert served.client.get(f"/v1/identities/{quote(name, safe='')}").status_code == 404
+
+
+def test_an_empty_gallery_fills_by_enrolling(tmp_path: Path, encoder: IdentityEncoder) -> None:
+    open_or_make_gallery(tmp_path / "gallery", encoder=encoder)
+    served = Served.start(tmp_path / "gallery", encoder, ServeConfig(), {})
+    (nothing,) = served.ask(NEW).json()["answers"]
+    assert (nothing["verdict"], nothing["identity"], nothing["matches"]) == ("unknown", None, [])
+    assert served.ask(NEW, explain="true").status_code == 200
+    for path in ("/v1/identities", "/v1/gallery", "/v1/history", "/v1/suggestions", "/metrics"):
+        assert served.client.get(path).status_code == 200
+    enrol(served, "spoon", NEW, new="true")
+    enrol(served, "fork", plain(seed=8), new="true")
+    assert leading(served, NEW) == "spoon"
+    assert open_or_make_gallery(tmp_path / "gallery").identities() == {"fork": 1, "spoon": 1}
+    served.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Path, Query
@@ -33,11 +33,10 @@ async def list_identities(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:
     """List the identities by name, and how many images each has."""
-    wanted = contains.casefold()
-    counts = {name: count for name, count in service.current.identities.items() if wanted in name.casefold()}
-    found = list(islice(((name, count) for name, count in counts.items() if name > after), limit + 1))
-    page = [{"identity": name, "images": count} for name, count in found[:limit]]
-    return {"total": len(counts), "identities": page, "next": page[-1]["identity"] if len(found) > limit else None}
+    snapshot = service.current
+    page = await asyncio.to_thread(snapshot.names, after=after, contains=contains, limit=limit)
+    listed = [{"identity": name, "images": snapshot.identities[name]} for name in page.names]
+    return {"total": page.total, "identities": listed, "next": page.next}
 
 
 @router.post("/v1/identities/{identity:path}/images", response_model=Enrolment, responses=REFUSALS)
@@ -97,7 +96,7 @@ async def show_identity(
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> dict[str, Any]:
     """List the images of an identity."""
-    views = service.current.views_of(identity)
+    views = await asyncio.to_thread(service.current.views_of, identity)
     return {
         "identity": identity,
         "total": len(views),
