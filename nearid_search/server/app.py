@@ -15,6 +15,7 @@ from nearid_search.amounts import parse_memory
 from nearid_search.errors import NearIDError
 from nearid_search.server.body_limit import BodyLimit
 from nearid_search.server.gate import Gate, known_hosts
+from nearid_search.server.problem_docs import complete
 from nearid_search.server.problems import on_http_error, on_invalid, on_our_error
 from nearid_search.server.routes import corrections, gallery, health, identities, query
 from nearid_search.server.service import Service
@@ -61,6 +62,8 @@ def make_app(service: Service, *, tokens: tuple[Token, ...] = ()) -> FastAPI:
     for part in (health, query, identities, corrections, gallery):
         app.include_router(part.router)
     hosts = known_hosts(config.host, config.allow_hosts) if is_loopback(config.host) or config.allow_hosts else None
+    document = app.openapi
+    app.openapi = lambda: complete(document(), with_token=bool(tokens))  # type: ignore[method-assign]
     # The last one added is the first to see a request.
     app.add_middleware(BodyLimit, most=parse_memory(config.max_upload), seconds=config.time_limit)
     app.add_middleware(Gate, tokens=tokens, hosts=hosts)

@@ -33,4 +33,12 @@ def _response(status: str) -> dict[str, Any]:
 REFUSALS: dict[int | str, dict[str, Any]] = {int(status): _response(status) for status in _MEANINGS}
 """Every operation may end so."""
 
-PROBLEM_SCHEMA = Problem.model_json_schema()
+
+def complete(document: dict[str, Any], *, with_token: bool) -> dict[str, Any]:
+    """Return an OpenAPI document with the form of a problem, and with how to show a token if one is asked for."""
+    components = document.setdefault("components", {})
+    components.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
+    if with_token:
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"token": []}]
+    return document

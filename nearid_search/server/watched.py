@@ -10,6 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from nearid_search.server.metrics import Metrics
 from nearid_search.server.problems import problem
 
+# Anybody can make up words: what is counted must not grow with them.
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 _log = logging.getLogger(__name__)
 
 
@@ -47,4 +49,5 @@ class Watched:
             await answer(scope, receive, send_and_note)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
-            self._metrics.count_request(scope["method"], route, status, time.perf_counter() - started)
+            method = scope["method"] if scope["method"] in _METHODS else "other"
+            self._metrics.count_request(method, route, status, time.perf_counter() - started)

@@ -4,10 +4,13 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
+from embedding_files import directions, write_embeddings
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
-from served import Served
+from served import Served, files, plain
 
+from nearid_search import import_embeddings
+from nearid_search.config import ServeConfig
 from nearid_search.indexer.catalogue.pipeline import content_key
 from nearid_search.indexer.gallery import Gallery
 
@@ -50,6 +53,7 @@ def test_figures_can_be_read(serve: Serve, shop: Path) -> None:
     served = serve()
     served.ask(*[(shop / "catalog/cup/1.png").read_bytes()] * 3)
     served.client.get("/v1/nothing")
+    served.client.request("MADEUP", "/v1/nothing")
     response = served.client.get("/metrics")
     assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
     samples = {
@@ -59,6 +63,7 @@ def test_figures_can_be_read(serve: Serve, shop: Path) -> None:
     }
     assert samples["nearid_requests_total", "POST", "/v1/query", "200"] == 1
     assert samples["nearid_requests_total", "GET", "unmatched", "404"] == 1
+    assert samples["nearid_requests_total", "other", "unmatched", "404"] == 1
     assert samples["nearid_gallery_images",] == 5
     assert samples["nearid_gallery_identities",] == 3
     assert samples["nearid_gallery_version",] == Gallery.open(shop / "gallery").store.version
@@ -67,3 +72,19 @@ def test_figures_can_be_read(serve: Serve, shop: Path) -> None:
     assert samples["nearid_batch_pictures_sum",] == 3
     for stage in ("decode", "wait", "encode", "search"):
         assert samples["nearid_stage_seconds_count", stage] >= 1
+
+
+def test_a_gallery_of_imported_embeddings_is_looked_at_but_not_asked(tmp_path: Path) -> None:
+    write_embeddings(tmp_path / "made.parquet", directions(1, 2), ["cup", "jug"], path=["1.jpg", "2.jpg"])
+    import_embeddings(tmp_path / "made.parquet", gallery=tmp_path / "gallery")
+    served = Served.start(tmp_path / "gallery", None, ServeConfig(), {})
+    assert served.client.get("/v1/identities").json()["total"] == 2
+    (view,) = served.client.get("/v1/identities/cup").json()["images"]
+    assert served.client.get(f"/v1/images/{view['key']}/thumbnail").status_code == 404
+    assert served.client.get(f"/v1/images/{view['key']}").status_code == 404
+    for path in ("/v1/query", "/v1/identities/cup/images"):
+        refused = served.client.post(path, files=files(plain()))
+        assert (refused.status_code, refused.json()["type"]) == (409, "urn:nearid-search:problem:no-encoder")
+    made = served.client.post("/v1/corrections/merge", json={"identities": ["jug"], "into": "cup"})
+    assert made.json()["images"] == 1
+    served.close()

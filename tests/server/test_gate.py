@@ -20,7 +20,9 @@ def bearer(secret: str) -> dict[str, str]:
 
 def test_with_a_token_every_path_asks_for_it_but_one(serve: Serve) -> None:
     served = serve(tokens=(Token(SECRET.encode()),))
-    paths = {str(path) for path in served.client.get("/openapi.json", headers=bearer(SECRET)).json()["paths"]}
+    document = served.client.get("/openapi.json", headers=bearer(SECRET)).json()
+    assert document["components"]["securitySchemes"]["token"] == {"type": "http", "scheme": "bearer"}
+    paths = set(document["paths"])
     for path in {*paths, "/openapi.json", "/nothing", "/"} - {"/healthz"}:
         for headers in ({}, bearer(SECRET[:-1]), bearer(""), {"Authorization": f"Basic {SECRET}"}):
             for method in ("GET", "POST", "DELETE"):

@@ -31,7 +31,9 @@ def test_the_document_is_whole(serve: Serve) -> None:
             assert operation["description"], (method, path)
             refusal = operation["responses"]["422"]["content"]
             assert set(refusal) == {"application/problem+json"}, (method, path)
-    body = document["components"]["schemas"]["Answer"]["properties"]
+    schemas = document["components"]["schemas"]
+    assert set(schemas["Problem"]["required"]) == {"type", "title", "status", "detail"}
+    body = schemas["Answer"]["properties"]
     assert body["identity"]["examples"] == ["pallet-jack-07"]
 
 
