@@ -1,8 +1,10 @@
 """Pictures that are enrolled over HTTP are found, kept, and outlast what comes after."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from served import Served, files, plain
@@ -57,8 +59,6 @@ def test_it_outlasts_index_and_rebuild(serve: Serve, shop: Path, encoder: Identi
 def test_a_gallery_inside_its_catalogue_does_not_index_uploads(
     tmp_path: Path, made_shop: Path, encoder: IdentityEncoder
 ) -> None:
-    import shutil
-
     shop = Path(shutil.copytree(made_shop / "catalog", tmp_path / "shop"))
     index_catalogue(shop, gallery=shop / "gallery", encoder=encoder)
     gallery = Gallery.open(shop / "gallery")
@@ -111,8 +111,6 @@ def test_one_broken_picture_does_not_keep_the_others_out(serve: Serve, shop: Pat
 def test_names_may_hold_anything(serve: Serve) -> None:
     served = serve()
     name = "shelf 3/ä & b?#%"
-    from urllib.parse import quote
-
     enrol(served, quote(name, safe=""), NEW, new="true")
     assert served.client.get(f"/v1/identities/{quote(name, safe='')}").json()["total"] == 1
     gone = served.client.delete(f"/v1/identities/{quote(name, safe='')}/images/{content_key(NEW)}")

@@ -10,15 +10,13 @@ from served import Served, files, plain
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.engine import SearchEngine
 from nearid_search.indexer.catalogue.pipeline import content_key
-from nearid_search.records import QueryAnswer
+from nearid_search.indexer.gallery import Gallery
 
 Serve = Callable[..., Served]
 
 
 @pytest.fixture
 def engine(shop: Path, encoder: IdentityEncoder) -> SearchEngine:
-    from nearid_search.indexer.gallery import Gallery
-
     return SearchEngine(Gallery.open(shop / "gallery"), encoder)
 
 
@@ -111,7 +109,7 @@ def test_no_picture_and_too_many_are_refused(serve: Serve) -> None:
 def test_a_picture_of_too_many_pixels_is_refused(serve: Serve) -> None:
     refused = serve(max_pixels=0.001).ask(plain(80, 60))
     assert refused.status_code == 422
-    assert "4,800" in refused.json()["detail"] or "pixels" in refused.json()["detail"]
+    assert "pixels" in refused.json()["detail"]
 
 
 def test_every_file_field_counts(serve: Serve, shop: Path) -> None:
@@ -120,7 +118,3 @@ def test_every_file_field_counts(serve: Serve, shop: Path) -> None:
     first, second = serve().client.post("/v1/query", files=named).json()["answers"]
     assert "/" not in first["query"]
     assert second["query"] == "1.png"
-
-
-def test_the_record_survives_the_journey(engine: SearchEngine, shop: Path) -> None:
-    assert isinstance(engine.query(shop / "catalog/cup/1.png"), QueryAnswer)
