@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from nearid_search import errors
 from nearid_search.config import QueryConfig
 from nearid_search.errors import MissingExtraError, NearIDError, ServiceBusyError, ServiceError, UnreadableImageError
-from nearid_search.explanation import BackgroundShare, Explanation
+from nearid_search.explanation import BackgroundShare, Explanation, PictureEvidence
 from nearid_search.records import Failure, IdentityMatch, MatchedImage, QueryAnswer, Reranking
 
 if TYPE_CHECKING:
@@ -245,18 +245,27 @@ def _answer(entry: dict[str, Any]) -> QueryAnswer | Failure:
     if fields.get("rerank") is not None:
         fields["rerank"] = Reranking(**{**fields["rerank"], "remarks": tuple(fields["rerank"]["remarks"])})
     if fields.get("explanation") is not None:
-        fields["explanation"] = _explanation(dict(fields["explanation"]))
+        fields["explanation"] = _explanation(dict(fields["explanation"]), query=entry["query"])
     return QueryAnswer(**fields)
 
 
-def _explanation(fields: dict[str, Any]) -> Explanation:
+def _explanation(fields: dict[str, Any], *, query: str) -> Explanation:
     del fields["margin"]  # it follows from the scores
-    fields["remarks"] = tuple(fields["remarks"])
-    if fields["heat"] is not None:
-        fields["heat"] = tuple(tuple(row) for row in fields["heat"])
-    if fields["background"] is not None:
-        fields["background"] = BackgroundShare(**fields["background"])
-    return Explanation(**fields)
+    said = fields.pop("pictures", None)
+    if said is None:  # what the one picture says stands among the other fields
+        alone = {name: fields.pop(name) for name in ("heat", "background", "whole_score", "remarks")}
+        said = [{"query": query, "score": fields["score"], **alone}]
+    return Explanation(**fields, pictures=tuple(_evidence(picture) for picture in said))
+
+
+def _evidence(fields: dict[str, Any]) -> PictureEvidence:
+    heat, background = fields["heat"], fields["background"]
+    read = {
+        "heat": None if heat is None else tuple(tuple(row) for row in heat),
+        "background": None if background is None else BackgroundShare(**background),
+        "remarks": tuple(fields["remarks"]),
+    }
+    return PictureEvidence(**{**fields, **read})
 
 
 def _correction(entry: dict[str, Any]) -> CorrectionMade:

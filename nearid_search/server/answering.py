@@ -100,7 +100,10 @@ def _answers(group: list[Asked], snapshot: Snapshot, terms: Terms, allowed: Rows
         by_question = {question: answer for (question, _), answer in zip(single, found, strict=True)}
     for question, embeddings in group:
         if question.size > 1:
-            by_question[question] = engine.answer_set(embeddings, label=question.label, k=terms.k, allowed=allowed)
+            pixels = [picture.pixels for picture in question.pictures if picture.pixels is not None]
+            by_question[question] = engine.answer_set(
+                embeddings, label=question.label, k=terms.k, allowed=allowed, pictures=pixels
+            )
     if terms.explain:
         by_question = {q: _explained(q, answer, snapshot, allowed) for q, answer in by_question.items()}
     return [by_question[question] for question, _ in group]
@@ -109,7 +112,10 @@ def _answers(group: list[Asked], snapshot: Snapshot, terms: Terms, allowed: Rows
 def _explained(question: Question, answer: QueryAnswer, snapshot: Snapshot, allowed: Rows | None) -> QueryAnswer:
     if not answer.matches:
         return answer
-    (picture,) = question.pictures
-    assert picture.pixels is not None  # noqa: S101  (kept for this)
-    leading = answer.matches[0].identity
-    return replace(answer, explanation=snapshot.explainer.explain(picture.pixels, leading, allowed=allowed))
+    pixels = [picture.pixels for picture in question.pictures if picture.pixels is not None]
+    found = snapshot.explainer.explain(*pixels, identity=answer.matches[0].identity, allowed=allowed)
+    if found is None:
+        return answer
+    said = zip(found.pictures, question.pictures, strict=True)
+    named = tuple(replace(evidence, query=picture.name) for evidence, picture in said)
+    return replace(answer, explanation=replace(found, pictures=named))

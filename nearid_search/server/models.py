@@ -215,7 +215,7 @@ class ApiCall(BaseModel):
 class SuggestionModel(BaseModel):
     """Something to look at: what to send to act on it, and what to send if it is right as it is."""
 
-    kind: Literal["duplicate", "mixed"]
+    kind: Literal["duplicate", "mixed", "outlier"]
     identities: list[str]
     score: float
     own: float | None

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from nearid_search.indexer.review.suggestion_records import Suggestion
+from nearid_search.suggestion import Suggestion
 
 _BASE = "/v1/corrections/"
 
 
 def as_calls(suggestion: Suggestion) -> dict[str, Any]:
     """Return the two requests under ``act`` and ``keep``, each with path and body."""
-    first, second = suggestion.identities
-    apart = _call("reject", picture=first, identity=second)
-    if suggestion.kind == "duplicate":
-        return {"act": _call("merge", identities=[second], into=first), "keep": apart}
+    first, last = suggestion.identities[0], suggestion.identities[-1]
     keys = [picture.key for picture in suggestion.pictures[:-1]]
-    if len(keys) == 1:
-        return {
-            "act": _call("confirm", picture=keys[0], identity=second),
-            "keep": _call("reject", picture=keys[0], identity=second),
-        }
-    return {"act": _call("split", identity=first, pictures=keys, into=suggestion.command[-1]), "keep": apart}
+    if suggestion.kind == "duplicate":
+        _, merged, _, into = suggestion.command
+        act, keep = _call("merge", identities=[merged], into=into), _call("reject", picture=first, identity=last)
+    elif suggestion.kind == "outlier":
+        act = _call("split", identity=first, pictures=keys, into=suggestion.command[-1])
+        keep = _call("confirm", picture=keys[0], identity=first)
+    elif len(keys) == 1:
+        act = _call("confirm", picture=keys[0], identity=last)
+        keep = _call("reject", picture=keys[0], identity=last)
+    else:
+        act = _call("split", identity=first, pictures=keys, into=suggestion.command[-1])
+        keep = _call("reject", picture=first, identity=last)
+    return {"act": act, "keep": keep}
 
 
 def _call(action: str, **body: Any) -> dict[str, Any]:  # noqa: ANN401  (of that action)

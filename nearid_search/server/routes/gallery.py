@@ -61,7 +61,7 @@ async def suggestions(
     gallery = service.current.engine.gallery
     async with request.app.state.review:  # a search for each view: one at a time is enough
         found = await asyncio.to_thread(suggest_corrections, gallery, config, on_warning=lambda _line: None)
-    listed = [suggestion.as_dict() | as_calls(suggestion) for suggestion in found.found]
+    listed = [suggestion.as_dict(gallery.folder) | as_calls(suggestion) for suggestion in found.found]
     return {"suggestions": listed, "views": found.views, "images": found.images}
 
 

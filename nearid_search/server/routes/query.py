@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Form, UploadFile
 
 from nearid_search.config import QueryConfig
-from nearid_search.errors import ServiceError, UnreadableImageError
+from nearid_search.errors import UnreadableImageError
 from nearid_search.records import Failure, QueryAnswer
 from nearid_search.server.models import Answers
 from nearid_search.server.problem_docs import REFUSALS
@@ -30,15 +30,13 @@ async def query(
         str | None, Form(max_length=2000, description="SQL condition on metadata.", examples=["bin = 'A3'"])
     ] = None,
     same: Annotated[bool, Form(description="The pictures show one thing: give one answer for all.")] = False,
-    explain: Annotated[bool, Form(description="Say why; of single pictures only.")] = False,
+    explain: Annotated[bool, Form(description="Say why.")] = False,
 ) -> dict[str, Any]:
     """Rank the identities that each picture may show, with margin and verdict.
 
     A picture that cannot be read takes nothing away from the others; if none can, the request is refused.
     """
     check_count(len(images), service.config.max_images)
-    if same and explain:
-        raise ServiceError("only the answer to a single picture can be explained: leave out same", status=422)
     found = await service.query(uploads_of(images), Terms(k, where or None, explain), same=same)
     if not any(isinstance(result.answer, QueryAnswer) for result in found):
         first = found[0].answer
