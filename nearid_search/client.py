@@ -10,10 +10,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from nearid_search import errors
+from nearid_search.answer_json import read_answer
 from nearid_search.config import QueryConfig
 from nearid_search.errors import MissingExtraError, NearIDError, ServiceBusyError, ServiceError, UnreadableImageError
-from nearid_search.explanation import BackgroundShare, Explanation, PictureEvidence
-from nearid_search.records import Failure, IdentityMatch, MatchedImage, QueryAnswer, Reranking
+from nearid_search.records import Failure, QueryAnswer
 
 if TYPE_CHECKING:
     import httpx2
@@ -109,16 +109,16 @@ class Client:
         return self._query(pictures, k=k, where=where)
 
     def query_set(
-        self, pictures: Sequence[Picture], *, k: int = QueryConfig.k, where: str | None = None
+        self, pictures: Sequence[Picture], *, k: int = QueryConfig.k, where: str | None = None, explain: bool = False
     ) -> QueryAnswer:
         """Say which identity several pictures of the same thing show; see ``SearchEngine.query_set``."""
-        (answer,) = self._query(pictures, k=k, where=where, same=True)
+        (answer,) = self._query(pictures, k=k, where=where, same=True, explain=explain)
         assert isinstance(answer, QueryAnswer)  # noqa: S101  (the service refuses a set with a picture it cannot read)
         return answer
 
     def _query(self, pictures: Sequence[Picture], **form: Any) -> list[QueryAnswer | Failure]:  # noqa: ANN401
         found = self._send("POST", "/v1/query", files=_form_files(pictures), data=_form(form))
-        return [_answer(entry) for entry in found["answers"]]
+        return [read_answer(entry) for entry in found["answers"]]
 
     def enrol(
         self, identity: str, pictures: Sequence[Picture], *, new: bool = False, because: str | None = None
@@ -232,40 +232,6 @@ _KINDS = {
     if isinstance(value, type) and issubclass(value, NearIDError) and not isfunction(value.__init__)
 }
 """Errors that need nothing but their words, by kind."""
-
-
-def _answer(entry: dict[str, Any]) -> QueryAnswer | Failure:
-    if "error" in entry:
-        return Failure(entry["query"], entry["error"])
-    fields = {name: value for name, value in entry.items() if name != "keys"}
-    fields["matches"] = tuple(
-        IdentityMatch(**{**match, "images": tuple(MatchedImage(**image) for image in match["images"])})
-        for match in entry["matches"]
-    )
-    if fields.get("rerank") is not None:
-        fields["rerank"] = Reranking(**{**fields["rerank"], "remarks": tuple(fields["rerank"]["remarks"])})
-    if fields.get("explanation") is not None:
-        fields["explanation"] = _explanation(dict(fields["explanation"]), query=entry["query"])
-    return QueryAnswer(**fields)
-
-
-def _explanation(fields: dict[str, Any], *, query: str) -> Explanation:
-    del fields["margin"]  # it follows from the scores
-    said = fields.pop("pictures", None)
-    if said is None:  # what the one picture says stands among the other fields
-        alone = {name: fields.pop(name) for name in ("heat", "background", "whole_score", "remarks")}
-        said = [{"query": query, "score": fields["score"], **alone}]
-    return Explanation(**fields, pictures=tuple(_evidence(picture) for picture in said))
-
-
-def _evidence(fields: dict[str, Any]) -> PictureEvidence:
-    heat, background = fields["heat"], fields["background"]
-    read = {
-        "heat": None if heat is None else tuple(tuple(row) for row in heat),
-        "background": None if background is None else BackgroundShare(**background),
-        "remarks": tuple(fields["remarks"]),
-    }
-    return PictureEvidence(**{**fields, **read})
 
 
 def _correction(entry: dict[str, Any]) -> CorrectionMade:

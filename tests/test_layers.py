@@ -18,7 +18,7 @@ PACKAGE_DIR = Path(nearid_search.__file__).parent
 LAYERS = (
     ("__main__",),
     ("cli", "server"),
-    ("client",),
+    ("client", "answer_json"),
     ("trainer", "eval"),
     (
         "engine",

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from served import plain
@@ -66,15 +67,22 @@ def listening(service: Service, tokens: tuple[Token, ...]) -> Iterator[str]:
         taken.close()
 
 
+def explained(answer: QueryAnswer) -> dict[str, Any]:
+    assert answer.explanation is not None
+    return answer.explanation.as_dict()
+
+
 def test_answers_are_the_engines_records(address: str, shop: Path, encoder: IdentityEncoder) -> None:
     engine = SearchEngine(Gallery.open(shop / "gallery"), encoder)
     cup, jug = shop / "catalog/cup/1.png", shop / "catalog/jug/1.png"
     with Client(address, token=SECRET) as client:
         assert client.query(cup, k=2) == replace(engine.query(cup, k=2), query="1.png", pictures=())
-        expected = engine.explain(cup).explanation
-        assert expected is not None
-        named = replace(expected, pictures=(replace(expected.pictures[0], query="1.png"),))
-        assert client.query(cup, explain=True).explanation == named
+        assert explained(client.query(cup, explain=True)) == explained(engine.explain(cup))
+        both = explained(client.query_set([cup, jug], explain=True))
+        assert [picture.pop("query") for picture in both["pictures"]] == ["1.png", "1.png"]
+        expected = explained(engine.explain_set([cup, jug]))
+        assert [picture.pop("query") for picture in expected["pictures"]] == [str(cup), str(jug)]
+        assert both == expected
         assert client.query(str(cup), where="bin = 'B1'").matches == engine.query(cup, where="bin = 'B1'").matches
         assert client.query_set([cup, jug]).margin == engine.query_set([cup, jug]).margin
         first, broken = client.query_many([jug.read_bytes(), b"hello"])
