@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from nearid_search.engine import SearchEngine
     from nearid_search.errors import NearIDError
     from nearid_search.eval.calibrate import CalibrationReport, calibrate_gallery
+    from nearid_search.eval.intervals import Interval, bootstrap_interval
     from nearid_search.indexer.catalogue.build import index_catalogue
+    from nearid_search.indexer.catalogue.scan import list_pictures
     from nearid_search.indexer.exchange.embedding_export import export_embeddings
     from nearid_search.indexer.exchange.embedding_import import import_embeddings
     from nearid_search.indexer.gallery import Gallery
-    from nearid_search.records import IdentityMatch, MatchedImage, QueryAnswer
+    from nearid_search.picture_time import capture_time
+    from nearid_search.records import ClaimCheck, Failure, IdentityMatch, MatchedImage, QueryAnswer
     from nearid_search.reports import ExportReport, ImportReport, IndexReport
+    from nearid_search.strip import write_strip
     from nearid_search.trainer.config import TrainConfig
     from nearid_search.trainer.recipe import TrainReport, train
 
@@ -27,46 +31,60 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "CalibrationReport": "nearid_search.eval.calibrate",
+    "ClaimCheck": "nearid_search.records",
     "Client": "nearid_search.client",
     "ExportReport": "nearid_search.reports",
+    "Failure": "nearid_search.records",
     "Gallery": "nearid_search.indexer.gallery",
     "IdentityEncoder": "nearid_search.encoder",
     "IdentityMatch": "nearid_search.records",
     "ImportReport": "nearid_search.reports",
     "IndexReport": "nearid_search.reports",
+    "Interval": "nearid_search.eval.intervals",
     "MatchedImage": "nearid_search.records",
     "NearIDError": "nearid_search.errors",
     "QueryAnswer": "nearid_search.records",
     "SearchEngine": "nearid_search.engine",
     "TrainConfig": "nearid_search.trainer.config",
     "TrainReport": "nearid_search.trainer.recipe",
+    "bootstrap_interval": "nearid_search.eval.intervals",
     "calibrate_gallery": "nearid_search.eval.calibrate",
+    "capture_time": "nearid_search.picture_time",
     "export_embeddings": "nearid_search.indexer.exchange.embedding_export",
     "import_embeddings": "nearid_search.indexer.exchange.embedding_import",
     "index_catalogue": "nearid_search.indexer.catalogue.build",
+    "list_pictures": "nearid_search.indexer.catalogue.scan",
     "train": "nearid_search.trainer.recipe",
+    "write_strip": "nearid_search.strip",
 }
 
 __all__ = [
     "CalibrationReport",
+    "ClaimCheck",
     "Client",
     "ExportReport",
+    "Failure",
     "Gallery",
     "IdentityEncoder",
     "IdentityMatch",
     "ImportReport",
     "IndexReport",
+    "Interval",
     "MatchedImage",
     "NearIDError",
     "QueryAnswer",
     "SearchEngine",
     "TrainConfig",
     "TrainReport",
+    "bootstrap_interval",
     "calibrate_gallery",
+    "capture_time",
     "export_embeddings",
     "import_embeddings",
     "index_catalogue",
+    "list_pictures",
     "train",
+    "write_strip",
 ]
 
 

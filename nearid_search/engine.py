@@ -6,16 +6,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nearid_search.config import QueryConfig
 from nearid_search.embedding_engine import EmbeddingEngine
 from nearid_search.enrolled import Accept
-from nearid_search.errors import NoEncoderError, UnreadableImageError
+from nearid_search.errors import NoEncoderError, NotFoundError, UnreadableImageError
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.kept_whole import seen_as
 from nearid_search.indexer.manifest import require_encoder
 from nearid_search.indexer.search.stored_index import OnWarning
-from nearid_search.records import Failure, QueryAnswer
+from nearid_search.ranking import rank_identities
+from nearid_search.records import ClaimCheck, Failure, QueryAnswer
 
 
 class SearchEngine(EmbeddingEngine):
@@ -97,6 +100,33 @@ class SearchEngine(EmbeddingEngine):
         embedding = self.encoder.encode([image])
         allowed = self.enrolled.not_rejected([image], self.enrolled.allowed(where))
         return self.answer(embedding, label=str(image), k=k, allowed=allowed, picture=image)
+
+    def check_claim(self, image: str | Path, identity: str, *, k: int = QueryConfig.k) -> ClaimCheck:
+        """Say whether an image shows the identity that it is said to show.
+
+        Args:
+            image: path of the picture.
+            identity: what it is said to show.
+            k: identities to list in the answer, at least 1.
+
+        Raises:
+            ConfigError: if ``k`` is below 1.
+            NoEncoderError: if the engine has no encoder.
+            NotFoundError: if the gallery has no such identity.
+            UnreadableImageError: if the picture cannot be read.
+        """
+        own = self.enrolled.codes == self.enrolled.code_of(identity)
+        if not own.any():
+            raise NotFoundError(f"there is no identity {identity!r} in {self.gallery.folder}: see gallery list")
+        embedding = self.encoder.encode([image])
+        shown = self.enrolled.not_rejected([image], None)
+        answer = self.answer(embedding, label=str(image), k=k, allowed=shown, picture=image)
+        (best,), other = (
+            rank_identities(self.backend, embedding, self.enrolled.codes, k=1, allowed=np.flatnonzero(rows))[:1]
+            for rows in (own, ~own)
+        )
+        score = float(best.scores[0])
+        return ClaimCheck(identity, score, score - float(other[0].scores[0]) if other else None, answer)
 
     def explain(
         self, image: str | Path, *, k: int = QueryConfig.k, where: str | Accept | None = None, masks: Path | None = None

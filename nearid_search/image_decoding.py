@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,6 +115,29 @@ def decode_image(data: bytes, *, name: str, min_side: int = 0, max_pixels: int |
         raise UnreadableImageError(name, str(error)) from None
     except _DECODER_ERRORS as error:
         raise UnreadableImageError(name, _failure_reason(data, format_name, error)) from error
+
+
+def read_exif(data: bytes) -> dict[int, Any]:
+    """Return what the camera wrote beside a picture.
+
+    Args:
+        data: the whole file.
+
+    Returns:
+        Values of the EXIF directory by tag; empty if there are none, they are damaged, or the bytes are no picture that
+        ``decode_image`` takes.
+    """
+    format_name = sniff_format(data)
+    if format_name is None:
+        return {}
+    _hush_pillow()
+    try:
+        with _OPENERS[format_name](BytesIO(data)) as image:
+            if isinstance(image, PngImagePlugin.PngImageFile):  # its metadata may stand behind pixels, which it decodes
+                _check_size(image.size, default_max_pixels())
+            return image.getexif().get_ifd(ExifTags.IFD.Exif)
+    except (_TooLargeError, *_DECODER_ERRORS):
+        return {}
 
 
 class _TooLargeError(Exception):

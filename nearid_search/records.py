@@ -126,6 +126,29 @@ class QueryAnswer:
 
 
 @dataclass(frozen=True)
+class ClaimCheck:
+    """What the gallery says of a picture that is said to show an identity.
+
+    Attributes:
+        claimed: the identity.
+        score: cosine similarity with its best view, in [-1, 1].
+        margin: that score less the best score of any other identity; below 0 if another one is more alike; None if
+            there is no other.
+        answer: to the picture as to any query.
+    """
+
+    claimed: str
+    score: float
+    margin: float | None
+    answer: QueryAnswer
+
+    @property
+    def holds(self) -> bool:
+        """Whether the answer is a match of the claimed identity."""
+        return self.answer.verdict == "match" and self.answer.identity == self.claimed
+
+
+@dataclass(frozen=True)
 class Failure:
     """A file that could not be indexed, or a query that could not be read.
 

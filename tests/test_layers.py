@@ -51,6 +51,7 @@ LAYERS = (
         "nearid_checkpoint",
         "nearid_config",
         "nearid_layout",
+        "picture_time",
         "images",
         "image_decoding",
         "image_formats",

@@ -104,6 +104,40 @@ def _look_at(entry: os.DirEntry[str], prefix: str, files: list[ScannedFile], fai
         files.append(ScannedFile(path, status.st_size, status.st_mtime_ns))
 
 
+def list_pictures(folder: str | Path) -> list[Path]:
+    """List the pictures below a folder by their suffixes; nothing is opened.
+
+    Hidden files and folders are left out, and links to folders are not followed. A folder may be empty: a camera may
+    not have written yet.
+
+    Args:
+        folder: where to look.
+
+    Returns:
+        Their paths, each beginning with ``folder``, sorted.
+
+    Raises:
+        CatalogueError: if it is no folder, a folder in it cannot be read, or the name of a picture is not UTF-8.
+    """
+    if not Path(folder).is_dir():
+        raise CatalogueError(f"{folder} is not a folder: give the folder that holds the pictures")
+    found = []
+    for parent, folders, names in os.walk(folder, onerror=_refuse_folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        shown = [name for name in names if not name.startswith(".")]
+        found += [Path(parent, name) for name in shown if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES]
+    for path in map(str, found):
+        try:
+            path.encode()
+        except UnicodeEncodeError as error:
+            raise CatalogueError(f"{path!a}: file name is not valid UTF-8: rename it") from error
+    return sorted(found)
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise CatalogueError(f"{error.filename}: folder cannot be read: {error.strerror}") from error
+
+
 def list_query_images(paths: list[Path]) -> list[Path]:
     """Expand folders among query paths into their images, sorted; files stand as they are.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nearid_search.errors import CatalogueError
-from nearid_search.indexer.catalogue.scan import scan_catalogue
+from nearid_search.indexer.catalogue.scan import list_pictures, scan_catalogue
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -107,3 +107,22 @@ def test_unusable_catalogues_are_refused(tmp_path: Path) -> None:
         with pytest.raises(CatalogueError, match=message) as caught:
             scan_catalogue(tmp_path / name)
         assert str(tmp_path / name) in str(caught.value)
+
+
+def test_pictures_are_listed_without_being_opened(tmp_path: Path) -> None:
+    for name in ("b/2.JPG", "b/.2.jpg", ".trash/3.jpg", "a.png", "notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert list_pictures(tmp_path) == [tmp_path / "a.png", tmp_path / "b/2.JPG"]
+    assert list_pictures(tmp_path / "b") == [tmp_path / "b/2.JPG"]
+    (tmp_path / "empty").mkdir()
+    assert list_pictures(tmp_path / "empty") == []
+    for wrong in ("a.png", "none"):
+        with pytest.raises(CatalogueError, match="is not a folder"):
+            list_pictures(tmp_path / wrong)
+
+
+def test_a_picture_that_cannot_be_named_is_not_passed_over(tmp_path: Path) -> None:
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.jpg")).write_bytes(b"")
+    with pytest.raises(CatalogueError, match="not valid UTF-8"):
+        list_pictures(tmp_path)
