@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nearid_search.indexer.exchange.embedding_export import export_embeddings
     from nearid_search.indexer.exchange.embedding_import import import_embeddings
     from nearid_search.indexer.gallery import Gallery
+    from nearid_search.indexer.sightings import Sighting, SightingLog
     from nearid_search.picture_time import capture_time
     from nearid_search.records import ClaimCheck, Failure, IdentityMatch, MatchedImage, QueryAnswer
     from nearid_search.reports import ExportReport, ImportReport, IndexReport
@@ -45,6 +46,8 @@ _HOMES = {
     "NearIDError": "nearid_search.errors",
     "QueryAnswer": "nearid_search.records",
     "SearchEngine": "nearid_search.engine",
+    "Sighting": "nearid_search.indexer.sightings",
+    "SightingLog": "nearid_search.indexer.sightings",
     "TrainConfig": "nearid_search.trainer.config",
     "TrainReport": "nearid_search.trainer.recipe",
     "bootstrap_interval": "nearid_search.eval.intervals",
@@ -74,6 +77,8 @@ __all__ = [
     "NearIDError",
     "QueryAnswer",
     "SearchEngine",
+    "Sighting",
+    "SightingLog",
     "TrainConfig",
     "TrainReport",
     "bootstrap_interval",

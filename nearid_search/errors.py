@@ -25,6 +25,7 @@
     ├─ ServiceError                        a request the service refuses, or no service; carries .status
     │  └─ ServiceBusyError                 too much to do at the moment; carries .retry_after
     ├─ ShapeError(ValueError)
+    ├─ SightingsError(ValueError)          a log of sightings is not there, or cannot be read or written
     ├─ TrainingError                       the loss is no number, nothing to train on, or a checkpoint does not fit
     ├─ UnreadableImageError(OSError)       carries .path and .reason
     └─ WeightsError                        missing file, wrong hash, key, shape or dtype
@@ -156,6 +157,10 @@ class ServiceBusyError(ServiceError):
 
 class ShapeError(NearIDError, ValueError):
     """An array has another shape or dtype than documented."""
+
+
+class SightingsError(NearIDError, ValueError):
+    """A log of sightings is not there, or cannot be read or written."""
 
 
 class TrainingError(NearIDError):

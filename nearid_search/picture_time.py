@@ -53,7 +53,9 @@ def _by_camera(data: bytes) -> datetime | None:
 
 def _by_name(stem: str) -> datetime | None:
     found = _IN_NAME.search(stem)
+    if found is None:
+        return None
     try:
-        return None if found is None else datetime(*map(int, found.groups()))
+        return datetime.strptime("".join(found.groups()), "%Y%m%d%H%M%S")
     except ValueError:
         return None  # digits that are no date

@@ -147,6 +147,19 @@ class ClaimCheck:
         """Whether the answer is a match of the claimed identity."""
         return self.answer.verdict == "match" and self.answer.identity == self.claimed
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the check in one row: what was claimed, and what the picture was answered with."""
+        return {
+            "query": self.answer.query,
+            "claimed": self.claimed,
+            "holds": self.holds,
+            "score": self.score,
+            "margin": self.margin,
+            "verdict": self.answer.verdict,
+            "identity": self.answer.identity,
+            "confidence": self.answer.confidence,
+        }
+
 
 @dataclass(frozen=True)
 class Failure:
