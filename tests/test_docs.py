@@ -164,7 +164,7 @@ def test_the_reference_is_what_the_commands_say() -> None:
     assert generator["with_declarations"](text) == text, "run: python scripts/write_reference.py"
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("document", [*DOCUMENTS, *sorted((ROOT / "docs/examples").glob("*.md"))], ids=str)
 def test_every_link_leads_somewhere(document: Path) -> None:
     text = document.read_text(encoding="utf-8")
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", text)
