@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +17,9 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from nearid_search.config import ServeConfig
-from nearid_search.encoder import IdentityEncoder
+from nearid_search.image_encoder import ImageEncoder
 from nearid_search.server.app import make_app
+from nearid_search.server.launch import StoppableServer, settings_for
 from nearid_search.server.service import Service
 from nearid_search.server.tokens import Token
 
@@ -30,7 +35,7 @@ class Served:
 
     @classmethod
     def start(
-        cls, gallery: Path, encoder: IdentityEncoder | None, config: ServeConfig, settings: dict[str, Any]
+        cls, gallery: Path, encoder: ImageEncoder | None, config: ServeConfig, settings: dict[str, Any]
     ) -> Served:
         """Start one; ``tokens`` among the settings are the application's, the others the configuration's."""
         tokens: tuple[Token, ...] = settings.pop("tokens", ())
@@ -66,3 +71,25 @@ def plain(width: int = 80, height: int = 60, seed: int = 0) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+@contextmanager
+def listening(service: Service, tokens: tuple[Token, ...] = ()) -> Iterator[str]:
+    """Serve at a real port, in a thread; yields the address."""
+    ready, found = threading.Event(), list[str]()
+
+    def on_ready(address: str) -> None:
+        found.append(address)
+        ready.set()
+
+    taken = socket.create_server(("127.0.0.1", 0))
+    server = StoppableServer(settings_for(make_app(service, tokens=tokens)), on_ready)
+    thread = threading.Thread(target=lambda: server.run(sockets=[taken]))
+    thread.start()
+    try:
+        assert ready.wait(30)
+        yield found[0]
+    finally:
+        server.should_exit = True
+        thread.join(30)
+        taken.close()

@@ -44,7 +44,7 @@ def serve(
     device: DeviceOption = EncoderConfig.device,
     rerank: RerankOption = QueryConfig.rerank,
 ) -> None:
-    """Answer over HTTP until it is told to stop: queries, enrolment and corrections, for programs.
+    """Answer over HTTP until it is told to stop: queries, enrolment and corrections, for programs and as a web page.
 
     Example: nearid-search serve --port 8080
     """

@@ -14,7 +14,9 @@ from nearid_search import __version__
 from nearid_search.amounts import parse_memory
 from nearid_search.errors import NearIDError
 from nearid_search.server.body_limit import BodyLimit
-from nearid_search.server.gate import Gate, known_hosts
+from nearid_search.server.gate import STATIC_PATH, Gate, known_hosts
+from nearid_search.server.page import asking, browsing, reviewing, signing_in
+from nearid_search.server.page.rendering import Assets
 from nearid_search.server.problem_docs import complete
 from nearid_search.server.problems import on_http_error, on_invalid, on_our_error
 from nearid_search.server.routes import corrections, gallery, health, identities, query
@@ -59,8 +61,10 @@ def make_app(service: Service, *, tokens: tuple[Token, ...] = ()) -> FastAPI:
     }
     for kind, handler in handlers.items():
         app.add_exception_handler(kind, handler)  # type: ignore[arg-type]
-    for part in (health, query, identities, corrections, gallery):
+    for part in (health, query, identities, corrections, gallery, asking, browsing, reviewing):
         app.include_router(part.router)
+    app.include_router(signing_in.make_router(tokens))
+    app.mount(STATIC_PATH, Assets())
     hosts = known_hosts(config.host, config.allow_hosts) if is_loopback(config.host) or config.allow_hosts else None
     document = app.openapi
     app.openapi = lambda: complete(document(), with_token=bool(tokens))  # type: ignore[method-assign]

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nearid_search.errors import ServiceError
 from nearid_search.server.problems import describe
+from nearid_search.server.sessions import find_session
 from nearid_search.server.tokens import Token, find_token
 
-OPEN_PATHS = frozenset({"/healthz"})
-"""Answered without a token, as they tell nothing."""
+SIGN_IN_PATH = "/sign-in"
+STATIC_PATH = "/static"
+OPEN_PATHS = frozenset({"/healthz", SIGN_IN_PATH})
+"""Answered without a token, as they tell nothing; so is all below ``STATIC_PATH``."""
 
 TOKEN_KEY = "nearid.token"  # noqa: S105  (a key of the ASGI scope)
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+CONTENT_POLICY = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    "Content-Security-Policy": CONTENT_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
@@ -62,7 +67,7 @@ class Gate:
             for check in self._checks:
                 check(scope, headers)
         except ServiceError as error:
-            await describe(error)(scope, receive, send_safely)
+            await _refusal(error, scope, headers)(scope, receive, send_safely)
             return
         await self._app(scope, receive, send_safely)
 
@@ -77,13 +82,26 @@ class Gate:
 
     def _check_token(self, scope: Scope, headers: Headers) -> None:
         scope[TOKEN_KEY] = None
-        if not self._tokens or scope["path"] in OPEN_PATHS:
+        if not self._tokens or scope["path"] in OPEN_PATHS or scope["path"].startswith(STATIC_PATH + "/"):
             return
         given = headers.get("authorization")
-        scope[TOKEN_KEY] = find_token(self._tokens, None if given is None else given.encode("latin-1"))
+        if given is None:
+            scope[TOKEN_KEY] = find_session(self._tokens, headers.get("cookie", ""))
+        else:
+            scope[TOKEN_KEY] = find_token(self._tokens, given.encode("latin-1"))
         if scope[TOKEN_KEY] is None:
             problem = "there is no token" if given is None else "the token is not known"
             raise ServiceError(f"{problem}: send the header Authorization: Bearer TOKEN", status=401)
+
+
+def _refusal(error: ServiceError, scope: Scope, headers: Headers) -> Response:
+    """Return what a refused request gets: a person who opens a page is led to where the token can be given."""
+    wants_page = scope["method"] == "GET" and "text/html" in headers.get("accept", "")
+    if error.status != 401 or not wants_page:
+        return describe(error)
+    query = scope["query_string"].decode("latin-1")
+    wanted = scope["path"] + (f"?{query}" if query else "")
+    return RedirectResponse(f"{SIGN_IN_PATH}?next={quote(wanted, safe='')}", status_code=303)
 
 
 def check_same_origin(scope: Scope, headers: Headers) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nearid_search.engine import SearchEngine
 from nearid_search.errors import NotFoundError, UnreadableImageError
@@ -15,6 +17,9 @@ from nearid_search.images import read_file
 from nearid_search.indexer.catalogue.pipeline import content_key
 from nearid_search.indexer.search.approximate import ApproximateBackend
 from nearid_search.indexer.search.row_keys import find_keys
+from nearid_search.indexer.sql import any_of
+
+_ROWS_AT_ONCE = 8192
 
 
 class View(NamedTuple):
@@ -92,6 +97,36 @@ class Snapshot:
             raise NotFoundError(f"there is no identity {identity!r}")
         views = (View(self.engine.rows.key(row), enrolled.path_at(row)) for row in rows)
         return sorted(views, key=lambda view: (view.path or "", view.key))
+
+    def covers(self, identities: Sequence[str]) -> dict[str, str]:
+        """Return the key of one image of each of some identities."""
+        code_of = self.engine.enrolled.code_of
+        return {name: self.engine.rows.key(int(self._first_rows[code_of(name)])) for name in identities}
+
+    @cached_property
+    def _first_rows(self) -> NDArray[np.int64]:
+        """A row of each identity by its number."""
+        codes = self.engine.enrolled.codes
+        first = np.full(len(self.engine.enrolled.num_views), -1, np.int64)
+        first[codes[::-1]] = np.arange(len(codes))[::-1]
+        return first
+
+    def metadata_of(self, identity: str) -> dict[str, list[str]]:
+        """Return what the catalogue's table says of an identity's images: the values of each column, without repeats.
+
+        Columns without a value are left out.
+        """
+        store = self.engine.gallery.store
+        names = [field.name for field in store.metadata_fields]
+        if not names:
+            return {}
+        found: dict[str, dict[str, None]] = {name: {} for name in names}
+        for batch in store.scan(names, where=any_of("identity", [identity]), batch_rows=_ROWS_AT_ONCE):
+            for name in names:
+                found[name] |= dict.fromkeys(
+                    str(value) for value in batch.column(name).to_pylist() if value is not None
+                )
+        return {name: list(values) for name, values in found.items() if values}
 
     def row_of(self, key: str) -> int:
         """Return the row of an image.

@@ -1,14 +1,12 @@
 """The client gives the records and errors that the library gives."""
 
-import contextlib
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from served import plain
+from served import listening, plain
 
 from nearid_search import Client, SearchEngine
 from nearid_search.client import kind_of
@@ -27,8 +25,6 @@ from nearid_search.indexer.catalogue.pipeline import content_key
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.lock import writer_lock
 from nearid_search.records import Failure, QueryAnswer
-from nearid_search.server.app import make_app
-from nearid_search.server.launch import StoppableServer, settings_for
 from nearid_search.server.service import Service
 from nearid_search.server.tokens import Token
 
@@ -42,29 +38,6 @@ def address(shop: Path, encoder: IdentityEncoder) -> Iterator[str]:
     with listening(service, (Token(SECRET.encode(), "desk"),)) as found:
         yield found
     service.close()
-
-
-@contextlib.contextmanager
-def listening(service: Service, tokens: tuple[Token, ...]) -> Iterator[str]:
-    import socket
-
-    ready, found = threading.Event(), []
-
-    def on_ready(address: str) -> None:
-        found.append(address)
-        ready.set()
-
-    taken = socket.create_server(("127.0.0.1", 0))
-    server = StoppableServer(settings_for(make_app(service, tokens=tokens)), on_ready)
-    thread = threading.Thread(target=lambda: server.run(sockets=[taken]))
-    thread.start()
-    try:
-        assert ready.wait(30)
-        yield found[0]
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        taken.close()
 
 
 def explained(answer: QueryAnswer) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from nearid_search.server.suggestion_calls import as_calls
 router = APIRouter(tags=["gallery"])
 
 _PICTURE: dict[int | str, dict[str, Any]] = {**REFUSALS, 200: {"content": {"image/jpeg": {}}}}
-# A key names the bytes of a picture, so what is made of them never changes.
-_FOREVER = "private, max-age=31536000, immutable"
+FOREVER = "private, max-age=31536000, immutable"
+"""A key names the bytes of a picture, so what is made of them never changes."""
 
 
 @router.get("/v1/gallery", response_model=dict[str, Any], responses=REFUSALS)
@@ -69,7 +69,7 @@ async def suggestions(
 async def thumbnail(service: ServiceOf, key: Key) -> Response:
     """Return the stored thumbnail of an image: a JPEG of at most 256 pixels a side."""
     jpeg = await asyncio.to_thread(service.current.thumbnail, key)
-    return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": _FOREVER})
+    return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": FOREVER})
 
 
 @router.get("/v1/images/{key}", response_class=Response, responses=_PICTURE)
@@ -83,4 +83,4 @@ async def picture(
         return encode_thumbnail(decode_image(snapshot.picture_file(key), name=key, min_side=side).pixels, side=side)
 
     jpeg = await asyncio.to_thread(make)
-    return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": _FOREVER})
+    return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": FOREVER})

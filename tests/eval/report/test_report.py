@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import open_browser
+from browser import DESK, PHONE, open_browser, visit
 from html_pages import Page, read_page
 from PIL import Image
 from small_heads import write_head
@@ -204,18 +204,17 @@ def test_figures_that_do_not_exist_say_why(
 def test_a_browser_shows_it_whole_on_a_phone_and_on_a_desk(tmp_path: Path, report: EvalReport) -> None:
     path = tmp_path / "report.html"
     write_report(report, path)
-    with open_browser(tmp_path / "profile") as browser:
-        for width in (390, 1280):
-            for dark in (False, True):
-                browser.open(path, width=width, dark=dark)
-                assert browser.evaluate("document.documentElement.scrollWidth") <= width
-                assert browser.evaluate("document.images.length") > 0
+    with open_browser() as browser:
+        for device, scheme in ((PHONE, "light"), (PHONE, "dark"), (DESK, "light"), (DESK, "dark")):
+            with visit(browser, color_scheme=scheme, **device) as seen:
+                seen.page.goto(path.as_uri())
+                assert seen.width() <= device["viewport"]["width"]
+                assert seen.page.evaluate("document.images.length") > 0
                 broken = "[...document.images].filter(image => !image.complete || !image.naturalWidth).length"
-                assert browser.evaluate(broken) == 0
-                background = browser.evaluate("getComputedStyle(document.body).backgroundColor")
-                assert background == ("rgb(20, 21, 23)" if dark else "rgb(251, 251, 250)")
-        browser.screenshot(tmp_path / "report.png")
-        assert browser.complaints == []
-        assert {address.partition(":")[0] for address in browser.requests} <= {"file", "data"}
-        assert {address for address in browser.requests if address.startswith("file:")} == {path.as_uri()}
+                assert seen.page.evaluate(broken) == 0
+                background = seen.page.evaluate("getComputedStyle(document.body).backgroundColor")
+                assert background == ("rgb(20, 21, 23)" if scheme == "dark" else "rgb(251, 251, 250)")
+                seen.page.screenshot(path=tmp_path / "report.png")
+                assert seen.complaints == []
+                assert {address for address in seen.requests if not address.startswith("data:")} == {path.as_uri()}
     assert len(np.unique(np.asarray(Image.open(tmp_path / "report.png").convert("L")))) > 50

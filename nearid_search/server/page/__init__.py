@@ -1,0 +1,1 @@
+"""The web page: server-rendered, with a little JavaScript of our own."""
