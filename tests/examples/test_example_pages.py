@@ -45,6 +45,7 @@ def shown(page: str) -> list[tuple[str, str]]:
     return [(part.partition("\n")[0], part.partition("\n")[2]) for part in block.removeprefix("$ ").split("\n$ ")]
 
 
+@pytest.mark.slow
 def test_every_page_shows_what_happens(checkout: Path) -> None:
     for page in ORDER:  # the second compares what the first has noted
         for command, expected in shown(page):

@@ -55,6 +55,7 @@ def test_a_script_is_short_and_uses_public_names_alone(script: Path) -> None:
     assert {name.name for name in ours[0].names} <= set(nearid_search.__all__)
 
 
+@pytest.mark.slow
 def test_it_watches_until_it_is_stopped(shop: Path, tmp_path: Path) -> None:
     stills, log = tmp_path / "stills", tmp_path / "log"
     (stills / "bay").mkdir(parents=True)
@@ -78,6 +79,7 @@ def test_it_watches_until_it_is_stopped(shop: Path, tmp_path: Path) -> None:
     assert [sighting.place for sighting in SightingLog(log).last().values()] == ["dock"]
 
 
+@pytest.mark.slow
 def test_stills_can_be_listed_and_stock_that_agrees_is_no_news(shop: Path) -> None:
     listed = "catalogue/cup/1.png\ncatalogue/jug/1.png\ncatalogue/none.png\n"
     printed, problems = run("track_assets", "/dev/stdin", "--sightings", "listed", cwd=shop, given=listed)

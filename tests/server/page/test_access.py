@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, expect
 PAGES = ("/", "/gallery", "/identity?name=pot-blue", "/review", "/history", "/identity?name=nothing")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("device", "scheme"), [(DESK, "light"), (DESK, "dark"), (PHONE, "light")])
 def test_every_page_can_be_read_by_everybody(
     device: dict[str, object], scheme: str, store: Path, open_site: Callable[..., str], chromium: Browser
@@ -35,6 +36,7 @@ def check(seen: Visit, device: dict[str, object]) -> None:
     assert seen.width() <= device["viewport"]["width"]  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_everything_is_done_by_keyboard(store: Path, open_site: Callable[..., str], chromium: Browser) -> None:
     address = open_site(store / "gallery")
     with visit(chromium, **DESK) as seen:

@@ -4,12 +4,14 @@ import base64
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from browser import DESK, Visit, visit
 from playwright.sync_api import Browser, Page, expect
 
 CATALOG = Path(__file__).parents[3] / "examples" / "catalog"
 
 
+@pytest.mark.slow
 def test_from_an_empty_gallery_to_a_corrected_identity(open_site: Callable[..., str], chromium: Browser) -> None:
     address = open_site()
     with visit(chromium, **DESK) as seen:
