@@ -63,7 +63,10 @@ def test_it_watches_until_it_is_stopped(shop: Path, tmp_path: Path) -> None:
     shutil.copy(shop / "catalogue/cup/1.png", stills / "bay/20260302-080000.png")
     (stills / "bay/broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "NEARID_GALLERY": "gallery"}
-    arguments = command("track_assets", stills, "--sightings", log, "--every", "0.1")
+    # Where the tests run in the background, a shell has SIGINT ignored, and children inherit that.
+    listen = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    script = f"{listen}; runpy.run_path({str(EXAMPLES / 'track_assets.py')!r}, run_name='__main__')"
+    arguments = [sys.executable, "-c", script, str(stills), "--sightings", str(log), "--every", "0.1"]
     pipe = subprocess.PIPE
     with subprocess.Popen(arguments, cwd=tmp_path, env=environment, stdout=pipe, stderr=pipe, text=True) as running:
         assert running.stdout is not None
@@ -74,7 +77,10 @@ def test_it_watches_until_it_is_stopped(shop: Path, tmp_path: Path) -> None:
         shutil.copy(shop / "catalogue/cup/2.png", stills / "dock/20260302-090000.png")
         assert "2026-03-02 09:00  dock: cup moved from bay" in running.stdout.readline()
         running.send_signal(signal.SIGINT)
-        assert running.wait(60) == 130
+        try:
+            assert running.wait(60) == 130
+        finally:
+            running.kill()
         assert "Traceback" not in running.stderr.read()
     assert [sighting.place for sighting in SightingLog(log).last().values()] == ["dock"]
 
