@@ -63,7 +63,7 @@ def draw(lines: list[dict[str, Any]], out: Path) -> None:
     """Draw time and loss against the size, with what reading every vector costs at least."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(10, 4.2), layout="constrained")
+    figure = Figure(figsize=(10, 4.6), layout="constrained")
     times, losses = figure.subplots(1, 2)
     sizes = sorted({line["rows"] for line in lines if line["rows"]})
     for system in dict.fromkeys(line["system"] for line in lines if line["rows"]):
@@ -86,7 +86,7 @@ def draw(lines: list[dict[str, Any]], out: Path) -> None:
         axes.grid(visible=True, alpha=0.3)
     times.set_yscale("log")
     losses.set_yscale("symlog", linthresh=0.1)
-    times.legend(fontsize="small")
+    figure.legend(*times.get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize="small")
     out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out, metadata={"Date": None} if out.suffix == ".svg" else None)
 
