@@ -241,7 +241,8 @@ class _Best:
         if not len(self._query) and scores.shape[1] > self._k:
             cut = scores.shape[1] - self._k
             self._floor = np.partition(scores, cut, axis=1)[:, cut] - self._slack
-        query, place = np.nonzero(scores >= self._floor[:, None])
+        # NumPy finds the few that count several times as fast in one long row as in a table.
+        query, place = np.divmod(np.flatnonzero(scores >= self._floor[:, None]), scores.shape[1])
         if len(query):
             self._query = np.concatenate([self._query, query])
             self._row = np.concatenate([self._row, chunk[place]])
