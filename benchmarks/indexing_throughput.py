@@ -38,7 +38,7 @@ def main() -> None:
     encoder = IdentityEncoder.open()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        paths = _make_catalogue(home / "catalog", options.files)
+        paths = make_catalogue(home / "catalog", options.files)
         prepared = np.stack([encoder.prepare(encoder.read(path).pixels) for path in paths])
         _encode(encoder, prepared[:64])
         alone, indexing = [_encode(encoder, prepared)], []
@@ -60,7 +60,8 @@ def main() -> None:
     write_result("indexing_throughput", measured, load_before=load_before)
 
 
-def _make_catalogue(catalogue: Path, num_files: int) -> list[Path]:
+def make_catalogue(catalogue: Path, num_files: int) -> list[Path]:
+    """Write JPEG files of ``SIDE`` pixels, varied from the sample catalogue's pictures, and return their paths."""
     rng = np.random.default_rng(0)
     sources = sorted(path for path in CATALOG.rglob("*") if path.suffix in (".jpg", ".png", ".webp"))
     paths = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from nearid_search.image_encoder import ImageEncoder
 from nearid_search.onnx_encoder import ONNX_FAMILY, open_onnx_encoder
 from nearid_search.shipped_heads import AUTO_HEAD, NO_HEAD, find_head
 from nearid_search.similarity import Embeddings, unit_rows
+
+if TYPE_CHECKING:
+    from nearid_search.gpu_encoding import GpuEncoding
 
 
 def open_encoder(config: EncoderConfig) -> ImageEncoder:
@@ -86,6 +89,7 @@ class IdentityEncoder(ImageEncoder):
     ) -> None:
         super().__init__(source or backbone.spec.name, backbone.spec.preprocessing, head, foreground)
         self.backbone = backbone
+        self._on_gpu = None if head is None or backbone.device == "cpu" else _encoding_on_gpu(backbone, head)
 
     @classmethod
     def open(
@@ -165,4 +169,12 @@ class IdentityEncoder(ImageEncoder):
         """
         if self.head is None:
             return unit_rows(self.backbone.pooled(images))
+        if self._on_gpu is not None:
+            return self._on_gpu.encode(images)
         return embed(self.head.spec, self.head.arrays, self.backbone.tokens(images))
+
+
+def _encoding_on_gpu(backbone: Backbone, head: LoadedHead) -> GpuEncoding:
+    from nearid_search.gpu_encoding import GpuEncoding
+
+    return GpuEncoding(backbone, head)

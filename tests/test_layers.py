@@ -33,7 +33,7 @@ LAYERS = (
     ),
     ("ranking", "verdict", "rerank", "indexer.review.view_neighbours", "indexer.review.usual_scores"),
     ("indexer",),
-    ("encoder", "image_encoder", "onnx_encoder", "onnx_export", "onnx_patch_colour"),
+    ("encoder", "gpu_encoding", "image_encoder", "onnx_encoder", "onnx_export", "onnx_patch_colour"),
     (
         "head",
         "head_file",

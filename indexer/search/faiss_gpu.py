@@ -79,12 +79,13 @@ class GpuIndex(FaissIndex):
         return positions
 
 
-def open_gpu_backend(gallery: Embeddings, device: str = "cuda") -> ApproximateBackend:
+def open_gpu_backend(gallery: Embeddings, device: str = "cuda", *, memory: int | None = None) -> ApproximateBackend:
     """Copy vectors to GPUs and search them there.
 
     Args:
         gallery: (G, D) float32 unit rows.
         device: "cuda" for all GPUs, or "cuda:N"; "auto" is the former.
+        memory: bytes of all GPUs together that the copy may take; by default all but a GiB of each.
 
     Raises:
         ConfigError: if the device is no GPU's name, or the vectors do not fit in any form.
@@ -94,7 +95,9 @@ def open_gpu_backend(gallery: Embeddings, device: str = "cuda") -> ApproximateBa
     checked = check_embeddings(gallery, name="gallery")
     gpus = find_gpus(device)
     faiss = import_faiss(f"the {GPU} backend")
-    layout = choose_layout(*checked.shape, memory=sum(max(0, cuda_memory(gpu) - _SPARE) for gpu in gpus))
+    if memory is None:
+        memory = sum(max(0, cuda_memory(gpu) - _SPARE) for gpu in gpus)
+    layout = choose_layout(*checked.shape, memory=memory)
     resources = []
     for _ in gpus:
         held = faiss.StandardGpuResources()

@@ -98,13 +98,24 @@ class Preprocessing:
         Raises:
             ShapeError: if ``images`` has another shape or dtype.
         """
-        if images.ndim != 4 or images.shape[1:] != (self.size, self.size, 3) or images.dtype != np.uint8:
-            expected = f"(B, {self.size}, {self.size}, 3) uint8"
-            raise ShapeError(f"images must be {expected}, got {images.shape} {images.dtype}")
+        self.check(images)
         scale = np.asarray([1.0 / (255.0 * s) for s in self.std], np.float32)
         offset = np.asarray([-m / s for m, s in zip(self.mean, self.std, strict=True)], np.float32)
         normalised = images.astype(np.float32) * scale + offset
         return np.ascontiguousarray(normalised.transpose(0, 3, 1, 2))
+
+    def check(self, images: NDArray[np.uint8]) -> None:
+        """Make sure that images are resized ones.
+
+        Args:
+            images: what should be (B, size, size, 3) uint8 RGB.
+
+        Raises:
+            ShapeError: if ``images`` has another shape or dtype.
+        """
+        if images.ndim != 4 or images.shape[1:] != (self.size, self.size, 3) or images.dtype != np.uint8:
+            expected = f"(B, {self.size}, {self.size}, 3) uint8"
+            raise ShapeError(f"images must be {expected}, got {images.shape} {images.dtype}")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON-ready values."""
