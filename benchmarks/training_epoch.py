@@ -5,6 +5,8 @@ resized beforehand in every case. In turn: an epoch whose tokens come from the f
 backbone (onnxruntime) on every picture of every batch, and one that runs it in bfloat16 (OpenVINO), its fastest path
 on processors with matrix units.
 
+On a GPU (``--device cuda``) torch runs the backbone there in both arithmetics.
+
     python benchmarks/training_epoch.py --repeats 5
 """
 
@@ -17,11 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from record import load_average, summarize, write_result
 
 from nearid_search.backbones.base import Backbone
 from nearid_search.backbones.registry import open_backbone
+from nearid_search.device import resolve_device
 from nearid_search.images import read_image
 from nearid_search.trainer.config import TrainConfig
 from nearid_search.trainer.dataset_rows import SampleRows, ViewRows
@@ -49,22 +53,24 @@ def main() -> None:
     """Measure and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     options = parser.parse_args()
     load_before = load_average()
-    backbone = open_backbone("dinov2-small", device="cpu", dtype="float32")
+    device = resolve_device(options.device)
+    backbone = open_backbone("dinov2-small", device=device, dtype="float32")
     paths = sorted(CATALOG.glob("*/*.jpg"))
     prepared = np.stack([backbone.spec.preprocessing.resize(read_image(path).pixels) for path in paths])
     with tempfile.TemporaryDirectory() as folder:
         store = FeatureStore(Path(folder) / "features", backbone.spec)
         for number, image in enumerate(prepared):
             store.append([str(number)], backbone.tokens(image[None]))
-        fast = open_backbone("dinov2-small", device="cpu", dtype="bfloat16")
+        fast = open_backbone("dinov2-small", device=device, dtype="bfloat16")
         sources: dict[str, Any] = {
             "store": store,
             "backbone_float32": BackboneInLoop(backbone, prepared),
             "backbone_bfloat16": BackboneInLoop(fast, prepared),
         }
-        fits = {name: _fit(source, backbone, paths, Path(folder)) for name, source in sources.items()}
+        fits = {name: _fit(source, backbone, paths, Path(folder), device) for name, source in sources.items()}
         seconds: dict[str, list[float]] = {name: [] for name in sources}
         for repeat in range(options.repeats + 1):
             for name, fit in fits.items():
@@ -79,10 +85,12 @@ def main() -> None:
     for name in ("backbone_float32", "backbone_bfloat16"):
         ratios = [loop / cached for loop, cached in zip(seconds[name], seconds["store"], strict=True)]
         measured[f"times_faster_than_{name}"] = summarize(ratios)
-    write_result("training_epoch", measured, load_before=load_before)
+    if device != "cpu":
+        measured["gpu"] = torch.cuda.get_device_name(0)
+    write_result("training_epoch" if device == "cpu" else "training_epoch_gpu", measured, load_before=load_before)
 
 
-def _fit(source: Any, backbone: Backbone, paths: list[Path], out: Path) -> HeadFit:  # noqa: ANN401
+def _fit(source: Any, backbone: Backbone, paths: list[Path], out: Path, device: str) -> HeadFit:  # noqa: ANN401
     config = TrainConfig(dataset="-", out=str(out), epochs=1000, batch_size=10)
     samples = _samples(paths)
     return HeadFit(
@@ -91,7 +99,7 @@ def _fit(source: Any, backbone: Backbone, paths: list[Path], out: Path) -> HeadF
         samples,
         samples,
         config,
-        device="cpu",
+        device=device,
         out=out,
         save_best=lambda *_: None,
     )
