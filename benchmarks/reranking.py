@@ -118,7 +118,8 @@ def measure(
     _, codes = np.unique(pictures.things[rows], return_inverse=True)
     asked = np.flatnonzero(np.bincount(codes)[codes] > 1)
     _, clusters = np.unique(pictures.identities[rows], return_inverse=True)
-    shortlists = [_shortlist(embeddings[rows], codes, row) for row in asked.tolist()]
+    gallery = embeddings[rows]
+    shortlists = [_shortlist(gallery, codes, row) for row in asked.tolist()]
     plain = np.array([shortlist.codes[0] for shortlist in shortlists]) == codes[asked]
     result: dict[str, Any] = {"pictures": len(rows), "queries": len(asked), "plain_rank1": float(plain.mean())}
     for name in options.rungs:

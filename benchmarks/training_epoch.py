@@ -43,8 +43,12 @@ class BackboneInLoop:
     def __init__(self, backbone: Backbone, prepared: NDArray[np.uint8]) -> None:
         self._backbone, self._prepared = backbone, prepared
 
-    def tokens(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], ...]:
-        """Run the backbone in batches of 8."""
+    def tokens(
+        self, rows: NDArray[np.int64], *, share: float = 1.0, key: tuple[int, ...] = ()
+    ) -> tuple[NDArray[np.float32], ...]:
+        """Run the backbone in batches of 8 and take every token."""
+        assert share == 1, "only whole pictures are compared"
+        del key
         parts = [self._backbone.tokens(self._prepared[rows[start : start + 8]]) for start in range(0, len(rows), 8)]
         return tuple(np.concatenate(scale) for scale in zip(*parts, strict=True))
 

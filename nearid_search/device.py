@@ -13,6 +13,7 @@ import re
 from nearid_search.errors import ConfigError, DeviceUnavailableError
 
 _DRIVER = "libcuda.so.1"
+_CAPABILITY_MAJOR = 75  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
 
 
 def count_cuda_devices() -> int:
@@ -50,6 +51,23 @@ def cuda_memory(number: int) -> int:
         ):
             return size.value
     raise DeviceUnavailableError(f"CUDA device {number} was asked for its memory, and {present} can be seen")
+
+
+def cuda_generation(number: int) -> int:
+    """Return the major compute capability of a CUDA device, without importing torch: 8 for Ampere, 9 for Hopper.
+
+    Args:
+        number: as ``count_cuda_devices`` counts them.
+
+    Returns:
+        At least 1; 0 if the driver shows no such device.
+    """
+    device, generation = ctypes.c_int(0), ctypes.c_int(0)
+    if number < count_cuda_devices():
+        driver = ctypes.CDLL(_DRIVER)
+        if driver.cuDeviceGet(ctypes.byref(device), number) == 0:
+            driver.cuDeviceGetAttribute(ctypes.byref(generation), _CAPABILITY_MAJOR, device)
+    return generation.value
 
 
 def resolve_device(text: str) -> str:

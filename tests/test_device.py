@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from nearid_search.device import count_cuda_devices, resolve_device
+from nearid_search.device import count_cuda_devices, cuda_generation, resolve_device
 from nearid_search.errors import ConfigError, DeviceUnavailableError
 
 NUM_DEVICES = count_cuda_devices()
@@ -35,8 +35,17 @@ def test_auto_without_a_gpu_is_the_cpu_and_does_not_import_torch() -> None:
     assert ran.stdout.split() == ["cpu", "False"]
 
 
+def test_a_device_that_is_not_there_is_of_no_generation() -> None:
+    assert cuda_generation(NUM_DEVICES) == 0
+
+
 class TestWithGpu:
     pytestmark = needs_gpu
+
+    def test_the_driver_and_torch_name_one_generation(self) -> None:
+        import torch
+
+        assert cuda_generation(0) == torch.cuda.get_device_capability(0)[0]
 
     def test_the_driver_and_torch_count_alike(self) -> None:
         import torch

