@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from starlette.testclient import TestClient
 from nearid_search.config import ServeConfig
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.server.app import make_app
-from nearid_search.server.launch import StoppableServer, settings_for
+from nearid_search.server.launch import StoppableServer, listening_socket, settings_for
 from nearid_search.server.service import Service
 from nearid_search.server.tokens import Token
 
@@ -82,7 +81,7 @@ def listening(service: Service, tokens: tuple[Token, ...] = ()) -> Iterator[str]
         found.append(address)
         ready.set()
 
-    taken = socket.create_server(("127.0.0.1", 0))
+    taken = listening_socket("127.0.0.1", 0)
     server = StoppableServer(settings_for(make_app(service, tokens=tokens)), on_ready)
     thread = threading.Thread(target=lambda: server.run(sockets=[taken]))
     thread.start()
