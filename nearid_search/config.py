@@ -123,13 +123,14 @@ class ServeConfig:
         port: to listen at; 0 for any that is free.
         allow_hosts: further names by which callers may address the service, beside those of loopback.
         read_only: answer only; nothing is written.
-        max_upload: bytes of one request, such as "64M".
+        max_upload: bytes of one request, such as "256M": ``max_images`` photographs of a telephone at 16 MiB each.
         max_images: pictures in one request.
         max_pixels: pixels of one picture, in millions; what the free memory allows counts, too.
         batch_size: pictures an encoder call.
         batch_wait: how long a batch waits for more, such as "2ms".
         queue: pictures that may wait for the encoder; one more is refused.
-        time_limit: seconds that receiving a request, and then answering its pictures, may take.
+        time_limit: seconds that receiving a request, and then answering its pictures, may take; a body that comes at
+            256 KiB a second or more has longer.
         refresh_every: seconds between looks at whether another process has written to the gallery.
 
     Raises:
@@ -140,7 +141,7 @@ class ServeConfig:
     port: int = 8000
     allow_hosts: tuple[str, ...] = ()
     read_only: bool = False
-    max_upload: str = "64M"
+    max_upload: str = "256M"
     max_images: int = 16
     max_pixels: float = 50.0
     batch_size: int = 8

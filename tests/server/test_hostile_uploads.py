@@ -97,6 +97,7 @@ def test_damaged_pictures_never_take_it_down(served: Served, variant: str, data:
 def test_an_upload_is_read_no_farther_than_it_may_be(served: Served) -> None:
     too_much = served.ask(bytes(3 * 2**20))
     assert (too_much.status_code, too_much.json()["title"]) == (413, "Content too large")
+    assert "larger than the 2.0M that it may have: send fewer pictures at a time" in too_much.json()["detail"]
     boundary = b'--x\r\nContent-Disposition: form-data; name="images"; filename="a"\r\n\r\n'
     sent = 0
 

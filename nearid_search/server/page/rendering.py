@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from nearid_search import __version__
+from nearid_search.amounts import parse_memory
 from nearid_search.server.gate import CONTENT_POLICY, STATIC_PATH, TOKEN_KEY
 from nearid_search.server.page import wording
 from nearid_search.server.requests import get_service
@@ -53,6 +54,8 @@ def render(
         "gallery_name": service.live.folder.absolute().name,
         "can_write": not service.config.read_only,
         "signed_in": request.scope.get(TOKEN_KEY) is not None,
+        "most_bytes": parse_memory(service.config.max_upload),
+        "most_images": service.config.max_images,
         "static": STATIC_PATH,
         "release": __version__,
     }

@@ -1,6 +1,6 @@
 // Asking: as soon as there are pictures they are sent, and the answers take the place of the former ones.
 import { picturesIn } from "./pictures.js";
-import { page } from "./service.js";
+import { checkAmount, page } from "./service.js";
 import { tell, tellWrong } from "./telling.js";
 
 let asked = [];
@@ -38,6 +38,7 @@ async function ask(form) {
   form.classList.add("busy");
   tell(pictures.length === 1 ? "Looking at the picture…" : `Looking at ${pictures.length} pictures…`);
   try {
+    checkAmount(pictures);
     const found = await page(form.action, new FormData(form));
     if (mine !== latest) return;
     asked = pictures;

@@ -13,6 +13,15 @@ export async function call(path, body, method = "POST") {
   return response.json();
 }
 
+/** Refuse pictures that are more than one request may hold: a server that hangs up in the middle cannot say so. */
+export function checkAmount(files) {
+  const { mostBytes, mostImages } = document.body.dataset;
+  if (files.length > mostImages) throw new Refused(`These are ${files.length} pictures: choose ${mostImages} or fewer at a time.`);
+  const bytes = files.reduce((sum, file) => sum + file.size, 4096 * files.length);
+  if (bytes <= mostBytes) return;
+  throw new Refused(`These pictures have ${inMebibytes(bytes)} MB together: choose fewer, so that they have at most ${inMebibytes(mostBytes)} MB.`);
+}
+
 /** Send a form and return the page that answers. */
 export async function page(path, form) {
   const response = await request(path, { method: "POST", headers: { Accept: "text/html" }, body: form });
@@ -26,6 +35,7 @@ export async function undo(entries) {
 
 /** The entries that an enrolment made, and what could not be read. */
 export async function enrolPictures(identity, files, isNew) {
+  checkAmount(files);
   const form = new FormData();
   for (const file of files) form.append("images", file, file.name);
   if (isNew) form.append("new", "true");
@@ -61,6 +71,10 @@ async function problem(response) {
   } catch {
     return `The service answers ${response.status}.`;
   }
+}
+
+function inMebibytes(bytes) {
+  return Math.round(bytes / 2 ** 20).toLocaleString("en");
 }
 
 function asDocument(text) {
