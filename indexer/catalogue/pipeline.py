@@ -41,6 +41,16 @@ class ReadFile(NamedTuple):
     thumbnail: bytes = b""
 
 
+class PreparedPicture(NamedTuple):
+    """A picture as the encoder and the tables take it; the fields are those of ``ReadFile``."""
+
+    prepared: NDArray[np.uint8]
+    whole: NDArray[np.uint8] | None
+    width: int
+    height: int
+    thumbnail: bytes
+
+
 def content_key(data: bytes) -> str:
     """Return the key of a picture: SHA-256 of its file's bytes, in hex."""
     return hashlib.sha256(data).hexdigest()
@@ -78,10 +88,25 @@ def _read_one(file: ScannedFile, catalogue: Path, encoder: ImageEncoder, known: 
         key = content_key(data)
         if key in known:
             return ReadFile(file, key)
-        image = decode_image(data, name=file.path, min_side=encoder.min_side)
-        whole = encoder.preprocessing.resize(image.pixels)
-        prepared = encoder.paint(whole, image.pixels, file.path)
-        kept = None if encoder.foreground is None else whole
-        return ReadFile(file, key, None, prepared, kept, image.width, image.height, encode_thumbnail(image.pixels))
+        return ReadFile(file, key, None, *prepare_picture(data, encoder, name=file.path))
     except UnreadableImageError as error:
         return ReadFile(file, key, error.reason)
+
+
+def prepare_picture(data: bytes, encoder: ImageEncoder, *, name: str, max_pixels: int | None = None) -> PreparedPicture:
+    """Decode a picture, once for everything that is made of it.
+
+    Args:
+        data: the bytes of its file.
+        encoder: decides the size it is prepared to, and what is painted over.
+        name: path of the file, as the user's masks mirror it.
+        max_pixels: as for ``decode_image``.
+
+    Raises:
+        UnreadableImageError: if it cannot be read, or has too many pixels.
+    """
+    image = decode_image(data, name=name, min_side=encoder.min_side, max_pixels=max_pixels)
+    whole = encoder.preprocessing.resize(image.pixels)
+    prepared = encoder.paint(whole, image.pixels, name)
+    kept = None if encoder.foreground is None else whole
+    return PreparedPicture(prepared, kept, image.width, image.height, encode_thumbnail(image.pixels))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nearid_search.errors import CorrectionError
-from nearid_search.indexer.catalogue.pipeline import content_key
+from nearid_search.indexer.catalogue.pipeline import PreparedPicture, content_key
 from nearid_search.indexer.corrections import taking_back
 from nearid_search.indexer.corrections.checks import check_may_show, check_not_apart, check_target, pins_of_unnamed
 from nearid_search.indexer.corrections.confirming import confirm_picture
@@ -81,12 +81,14 @@ class GalleryCorrections:
         name: str,
         new: bool = False,
         encoder: ImageEncoder | None = None,
+        decoded: PreparedPicture | None = None,
         by: str | None = None,
         because: str | None = None,
     ) -> Correction:
         """Say that a picture shows an identity, and keep the picture in the gallery's folder.
 
-        ``confirm`` for a picture that has no file of its own. One that the gallery has already is confirmed only.
+        ``confirm`` for a picture that has no file of its own, with its errors. One that the gallery has already is
+        confirmed only.
 
         Args:
             data: the bytes of its file, in a format that can be read.
@@ -94,13 +96,9 @@ class GalleryCorrections:
             name: what to call it in an error.
             new: it is the first view of that identity.
             encoder: the gallery's, if it is open; else it is opened when it is needed.
+            decoded: what ``prepare_picture`` made of the bytes with that encoder, if it has been asked.
             by: who says so.
             because: why.
-
-        Raises:
-            CorrectionError: if the identity is unknown (with ``new``: known), or the picture was said not to show it.
-            NoEncoderError: if the picture is new and the gallery's embeddings were imported.
-            UnreadableImageError: if it is no picture that can be read.
         """
         with at_desk(self._gallery, Author(by, because)) as desk:
             check_target(desk, identity, new=new)
@@ -108,7 +106,7 @@ class GalleryCorrections:
             if found is not None:
                 return confirm_picture(desk, found, identity, new=new)
             with kept_upload(self._gallery.folder, data, name=name) as kept:
-                return confirm_picture(desk, kept, identity, new=new, encoder=encoder)
+                return confirm_picture(desk, kept, identity, new=new, encoder=encoder, decoded=decoded)
 
     def reject(
         self, picture: str | Path, identity: str, *, by: str | None = None, because: str | None = None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nearid_search.errors import GalleryError, UnreadableImageError
 from nearid_search.image_encoder import ImageEncoder
-from nearid_search.indexer.catalogue.pipeline import read_ahead
+from nearid_search.indexer.catalogue.pipeline import PreparedPicture, read_ahead
 from nearid_search.indexer.catalogue.scan import ScannedFile
 from nearid_search.indexer.corrections.log import CorrectionLog
 from nearid_search.indexer.corrections.state import Corrections
@@ -16,7 +16,14 @@ from nearid_search.indexer.rows import FileRecord, ImageRow
 from nearid_search.records import Failure
 
 
-def encode_picture(record: FileRecord, gallery: Gallery, encoder: ImageEncoder, *, said: str | None) -> ImageRow:
+def encode_picture(
+    record: FileRecord,
+    gallery: Gallery,
+    encoder: ImageEncoder,
+    *,
+    said: str | None,
+    picture: PreparedPicture | None = None,
+) -> ImageRow:
     """Read and encode one picture.
 
     Args:
@@ -24,23 +31,28 @@ def encode_picture(record: FileRecord, gallery: Gallery, encoder: ImageEncoder, 
         gallery: that it is to come into.
         encoder: the gallery's.
         said: what its catalogue calls the thing; None for nothing.
+        picture: what is in the file, if it has been decoded already.
 
     Raises:
         UnreadableImageError: if it cannot be read, or holds something else than the record says.
     """
-    home = gallery.home
+    picture = picture or _read(record, gallery.home, encoder)
+    (embedding,) = encoder.encode_prepared(picture.prepared[None])
+    whole = None
+    if gallery.manifest.encoder.keeps_whole and picture.whole is not None:
+        (whole,) = encoder.encode_prepared(picture.whole[None])
+    sides = (picture.width, picture.height)
+    return ImageRow(record.key or "", record.path, record.path, embedding, *sides, picture.thumbnail, {}, said, whole)
+
+
+def _read(record: FileRecord, home: Path, encoder: ImageEncoder) -> PreparedPicture:
     file = ScannedFile(record.path, record.size, record.mtime_ns)
     (item,) = read_ahead([file], home, encoder, known=(), threads=1)
     if item.prepared is None or item.key is None:
         raise UnreadableImageError(str(home / record.path), item.error or "cannot be read")
     if item.key != record.key:
         raise UnreadableImageError(str(home / record.path), "was changed since it was confirmed")
-    (embedding,) = encoder.encode_prepared(item.prepared[None])
-    whole = None
-    if gallery.manifest.encoder.keeps_whole and item.whole is not None:
-        (whole,) = encoder.encode_prepared(item.whole[None])
-    sides = (item.width, item.height)
-    return ImageRow(item.key, record.path, record.path, embedding, *sides, item.thumbnail, {}, said, whole)
+    return PreparedPicture(item.prepared, item.whole, item.width, item.height, item.thumbnail)
 
 
 def carry_confirmed(folder: Path, draft: Gallery, encoder: ImageEncoder) -> list[Failure]:

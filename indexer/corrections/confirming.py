@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nearid_search.indexer.catalogue.pipeline import PreparedPicture
 from nearid_search.indexer.corrections.checks import check_may_show
 from nearid_search.indexer.corrections.confirmed_pictures import encode_picture
 from nearid_search.indexer.corrections.desk import Correction, Desk
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
 
 
 def confirm_picture(
-    desk: Desk, found: KnownImage | PictureFile, identity: str, *, new: bool, encoder: ImageEncoder | None = None
+    desk: Desk,
+    found: KnownImage | PictureFile,
+    identity: str,
+    *,
+    new: bool,
+    encoder: ImageEncoder | None = None,
+    decoded: PreparedPicture | None = None,
 ) -> Correction:
     """Say that a picture shows an identity.
 
@@ -27,6 +34,7 @@ def confirm_picture(
         identity: what it shows; that it may be named so has been checked.
         new: it is the first view of that identity.
         encoder: the gallery's, if it is open; else it is opened when it is needed.
+        decoded: what is in the file, if it has been decoded already.
 
     Raises:
         CorrectionError: if the picture was said not to show it.
@@ -34,7 +42,7 @@ def confirm_picture(
         UnreadableImageError: if it is new and cannot be read.
     """
     check_may_show(desk, found.key, found.path or found.key, identity)
-    added = _stage(desk, found, encoder) if isinstance(found, PictureFile) else None
+    added = _stage(desk, found, encoder, decoded) if isinstance(found, PictureFile) else None
     before = found.identity if isinstance(found, KnownImage) else None
     return desk.make(
         "confirm",
@@ -45,13 +53,13 @@ def confirm_picture(
     )
 
 
-def _stage(desk: Desk, found: PictureFile, encoder: ImageEncoder | None) -> FileRecord:
+def _stage(desk: Desk, found: PictureFile, encoder: ImageEncoder | None, decoded: PreparedPicture | None) -> FileRecord:
     """Put a new picture where no answer shows it; the entry that follows brings it in."""
     gallery = desk.gallery
     status = (gallery.home / found.path).stat()
     record = FileRecord(found.path, status.st_size, status.st_mtime_ns, found.key, None)
     opened = encoder or gallery.open_encoder()
     gallery.check_encoder(opened)
-    row = encode_picture(record, gallery, opened, said=found.said)
+    row = encode_picture(record, gallery, opened, said=found.said, picture=decoded)
     add_rows(gallery.store.hidden, [row], encoder=opened.fingerprint)
     return record

@@ -34,7 +34,9 @@ def serve(
     ] = None,
     new: Annotated[bool, typer.Option("--new", help="Make an empty gallery if there is none.")] = False,
     read_only: Annotated[bool, typer.Option("--read-only", help="Answer only; nothing is written.")] = False,
-    max_upload: Annotated[str, typer.Option(help="Size of one request; 4 times as much is held at once.")] = ServeConfig.max_upload,
+    max_upload: Annotated[
+        str, typer.Option(help="Size of one request; 4 times as much is held at once.")
+    ] = ServeConfig.max_upload,
     max_images: Annotated[int, typer.Option(help="Pictures in one request.", min=1)] = ServeConfig.max_images,
     max_pixels: Annotated[float, typer.Option(help="Megapixels of a picture.")] = ServeConfig.max_pixels,
     batch_size: Annotated[int, typer.Option(help="Pictures an encoder call.", min=1)] = ServeConfig.batch_size,

@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
+from nearid_search.engine import SearchEngine
 from nearid_search.errors import NearIDError
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.records import QueryAnswer
 from nearid_search.server.metrics import Metrics
 from nearid_search.server.snapshot import Snapshot
-from nearid_search.server.work import AnyWork, Encoding, Question, Terms
+from nearid_search.server.work import Answered, AnyWork, Encoding, Question, Terms
 from nearid_search.similarity import Embeddings, Rows
 
 Asked = tuple[Question, Embeddings]
@@ -76,24 +76,23 @@ class Answering:
             try:
                 enrolled = snapshot.engine.enrolled
                 allowed = enrolled.without(not_shown, enrolled.allowed(terms.where))
-                answers = _answers(group, snapshot, terms, allowed)
+                answers = _answers(group, snapshot.engine, terms.k, allowed)
             except Exception as error:  # noqa: BLE001  (handed to those who wait)
                 for question, _ in group:
                     question.future.set_exception(error)
             else:
                 for (question, _), answer in zip(group, answers, strict=True):
-                    question.future.set_result(answer)
+                    question.future.set_result(Answered(answer, snapshot, allowed))
 
 
-def _answers(group: list[Asked], snapshot: Snapshot, terms: Terms, allowed: Rows | None) -> list[QueryAnswer]:
-    engine = snapshot.engine
+def _answers(group: list[Asked], engine: SearchEngine, k: int, allowed: Rows | None) -> list[QueryAnswer]:
     single = [(question, found) for question, found in group if question.size == 1]
     by_question: dict[Question, QueryAnswer] = {}
     if single:
         found = engine.answer_many(
             np.concatenate([embedding for _, embedding in single]),
             labels=[question.label for question, _ in single],
-            k=terms.k,
+            k=k,
             allowed=allowed,
             pictures=[question.pictures[0].pixels for question, _ in single],
         )
@@ -102,20 +101,6 @@ def _answers(group: list[Asked], snapshot: Snapshot, terms: Terms, allowed: Rows
         if question.size > 1:
             pixels = [picture.pixels for picture in question.pictures if picture.pixels is not None]
             by_question[question] = engine.answer_set(
-                embeddings, label=question.label, k=terms.k, allowed=allowed, pictures=pixels
+                embeddings, label=question.label, k=k, allowed=allowed, pictures=pixels
             )
-    if terms.explain:
-        by_question = {q: _explained(q, answer, snapshot, allowed) for q, answer in by_question.items()}
     return [by_question[question] for question, _ in group]
-
-
-def _explained(question: Question, answer: QueryAnswer, snapshot: Snapshot, allowed: Rows | None) -> QueryAnswer:
-    if not answer.matches:
-        return answer
-    pixels = [picture.pixels for picture in question.pictures if picture.pixels is not None]
-    found = snapshot.explainer.explain(*pixels, identity=answer.matches[0].identity, allowed=allowed)
-    if found is None:
-        return answer
-    said = zip(found.pictures, question.pictures, strict=True)
-    named = tuple(replace(evidence, query=picture.name) for evidence, picture in said)
-    return replace(answer, explanation=replace(found, pictures=named))

@@ -40,10 +40,19 @@ class Batcher(Generic[W]):
         batch_size: size of a batch; a larger piece of work is a batch of its own.
         wait: seconds that a batch that is not full waits for more.
         capacity: size of all work that may wait.
+        expects_more: whether anything is on its way here; a batch does not wait for nothing.
     """
 
-    def __init__(self, run: Callable[[list[W]], None], *, batch_size: int, wait: float, capacity: int) -> None:
-        self._run = run
+    def __init__(
+        self,
+        run: Callable[[list[W]], None],
+        *,
+        batch_size: int,
+        wait: float,
+        capacity: int,
+        expects_more: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._run, self._expects_more = run, expects_more
         self._batch_size, self._wait, self._capacity = batch_size, wait, capacity
         self._waiting: deque[W] = deque()
         self._size = 0
@@ -102,7 +111,7 @@ class Batcher(Generic[W]):
                 if not self._waiting:
                     return []
                 deadline = time.monotonic() + self._wait
-                while self._size < self._batch_size and not self._closing:
+                while self._size < self._batch_size and not self._closing and self._expects_more():
                     if not self._changed.wait(deadline - time.monotonic()):
                         break
                 if batch := self._take():

@@ -26,7 +26,7 @@ class Metrics:
         )  # fmt: skip
         self._stage_seconds = Histogram(
             "nearid_stage_seconds",
-            "Of a query: receive, decode (pictures to encoder input), wait (in the queue), encode (a batch), search.",
+            "Of a query: decode (pictures to encoder input), wait (in the queue), encode (a batch), search, explain.",
             ("stage",),
             buckets=_SECONDS,
             registry=self._registry,

@@ -25,13 +25,15 @@ from nearid_search.indexer.search.stored_index import OnWarning
 from nearid_search.records import Failure, QueryAnswer
 from nearid_search.server.answering import Answering
 from nearid_search.server.batching import Batcher
+from nearid_search.server.enrolling import EnrolledUpload, enrol_pictures
+from nearid_search.server.explaining import Explaining, explain_all
 from nearid_search.server.gallery_stamp import written_at
 from nearid_search.server.live_gallery import LiveGallery
 from nearid_search.server.metrics import Metrics
 from nearid_search.server.shared_encoder import SharedEncoder
 from nearid_search.server.snapshot import Snapshot
-from nearid_search.server.uploads import Upload, decode
-from nearid_search.server.work import AnyWork, Picture, Question, Terms
+from nearid_search.server.uploads import Upload, decode, prepare
+from nearid_search.server.work import Answered, AnyWork, Picture, Question, Terms
 
 _MEGA = 1_000_000
 _DECODERS = 4
@@ -84,6 +86,7 @@ class Service:
     ) -> None:
         self.config = config or ServeConfig()
         self.metrics = Metrics()
+        self._most_pixels = round(self.config.max_pixels * _MEGA)
 
         def open_engine(opened: Gallery, held: ImageEncoder | None) -> SearchEngine:
             record = opened.manifest.encoder
@@ -108,7 +111,12 @@ class Service:
             batch_size=self.config.batch_size,
             wait=parse_latency(self.config.batch_wait),
             capacity=self.config.queue,
+            expects_more=lambda: self._decoding > 0,
         )
+        self.explainer: Batcher[Explaining] = Batcher(
+            lambda batch: explain_all(batch, self.metrics), batch_size=1, wait=0, capacity=self.config.queue
+        )
+        self._decoding = 0
         self._decoders = ThreadPoolExecutor(_DECODERS, thread_name_prefix="decoder")
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._writes = threading.BoundedSemaphore(_WRITES_WAITING)
@@ -117,6 +125,7 @@ class Service:
     def _add_gauges(self) -> None:
         gauge, live = self.metrics.gauge, self.live
         gauge("nearid_queue_pictures", "Pictures that wait for the encoder.", lambda: self.batcher.depth)
+        gauge("nearid_explanation_pictures", "Pictures that wait to be explained.", lambda: self.explainer.depth)
         gauge("nearid_gallery_version", "Version of the gallery that answers.", lambda: live.current.version)
         gauge("nearid_gallery_images", "Images in it.", lambda: len(live.current.engine.rows))
         gauge("nearid_gallery_identities", "Identities in it.", lambda: len(live.current.identities))
@@ -155,14 +164,16 @@ class Service:
         encoder = self.current.engine.encoder
         with self.metrics.stage("decode"):
             keep = terms.explain or self.current.engine.second_look.is_on
-            decoded = await self._decoded(uploads, encoder, keep_pixels=keep)
+            decode_one = partial(decode, encoder=encoder, max_pixels=self._most_pixels, keep_pixels=keep)
+            decoded = await self._decoded(uploads, decode_one)
         if same:
             pictures = [_readable(found) for found in decoded]
             questions = [Question(tuple(pictures), terms, encoder)]
         else:
             questions = [Question((found,), terms, encoder) for found in decoded if isinstance(found, Picture)]
         self.batcher.submit(questions)
-        answers = iter(await self._wait([asyncio.wrap_future(question.future) for question in questions]))
+        answered = await self._wait([asyncio.wrap_future(question.future) for question in questions])
+        answers = iter(await self._explained(questions, answered) if terms.explain else [a.answer for a in answered])
         if same:
             return [Asked(uploads[0].name, tuple(picture.key for picture in pictures), next(answers))]
         return [
@@ -172,12 +183,19 @@ class Service:
             for found in decoded
         ]
 
-    async def _decoded(
-        self, uploads: Sequence[Upload], encoder: ImageEncoder, *, keep_pixels: bool
-    ) -> list[Picture | Failure]:
-        loop, most = asyncio.get_running_loop(), round(self.config.max_pixels * _MEGA)
-        decode_one = partial(decode, encoder=encoder, max_pixels=most, keep_pixels=keep_pixels)
-        return await self._wait([loop.run_in_executor(self._decoders, decode_one, upload) for upload in uploads])
+    async def _explained(self, questions: Sequence[Question], answers: Sequence[Answered]) -> list[QueryAnswer]:
+        pieces = [Explaining(question, answered) for question, answered in zip(questions, answers, strict=True)]
+        self.explainer.submit(pieces)
+        return await self._wait([asyncio.wrap_future(piece.future) for piece in pieces])
+
+    async def _decoded(self, uploads: Sequence[Upload], decode_one: Callable[[Upload], T]) -> list[T]:
+        """Decode pictures in threads; while that goes on, a batch waits for them."""
+        loop = asyncio.get_running_loop()
+        self._decoding += 1
+        try:
+            return await self._wait([loop.run_in_executor(self._decoders, decode_one, upload) for upload in uploads])
+        finally:
+            self._decoding -= 1
 
     async def _wait(self, futures: Sequence[asyncio.Future[T]]) -> list[T]:
         try:
@@ -192,7 +210,7 @@ class Service:
 
     async def enrol(
         self, uploads: Sequence[Upload], identity: str, *, new: bool, by: str, because: str | None
-    ) -> list[tuple[Upload, dict[str, object] | Failure]]:
+    ) -> list[EnrolledUpload]:
         """Make pictures views of an identity; see ``GalleryCorrections.enrol``.
 
         Args:
@@ -210,30 +228,11 @@ class Service:
                 show it; one that follows an enrolled picture gives a failure instead.
         """
         encoder = self.current.engine.encoder
-        decoded = await self._decoded(uploads, encoder, keep_pixels=False)
+        decoded = await self._decoded(uploads, partial(prepare, encoder=encoder, max_pixels=self._most_pixels))
         shared = SharedEncoder(encoder, self.batcher.submit, time_limit=self.config.time_limit)
 
-        def enrol_all(corrections: GalleryCorrections) -> list[tuple[Upload, dict[str, object] | Failure]]:
-            done: list[tuple[Upload, dict[str, object] | Failure]] = []
-            first = new
-            for upload, found in zip(uploads, decoded, strict=True):
-                if isinstance(found, Failure):
-                    done.append((upload, found))
-                    continue
-                try:
-                    made = corrections.enrol(
-                        upload.read(), identity, name=upload.name, new=first, encoder=shared, by=by, because=because
-                    )
-                except NearIDError as error:
-                    if all(isinstance(result, Failure) for _, result in done):
-                        raise
-                    done.append((upload, Failure(upload.name, str(error))))  # those before it are enrolled
-                    continue
-                first = False
-                done.append((upload, {"key": found.key, **made.as_dict()}))
-            return done
-
-        return await self.correct(enrol_all)
+        enrol_all = partial(enrol_pictures, uploads=uploads, decoded=decoded, encoder=shared)
+        return await self.correct(lambda desk: enrol_all(desk, identity, new=new, by=by, because=because))
 
     async def correct(self, make: Callable[[GalleryCorrections], T]) -> T:
         """Correct the gallery; whoever asks afterwards is answered from the corrected one.
@@ -266,6 +265,7 @@ class Service:
         """Finish what has begun and stop."""
         self._writer.shutdown()
         self.batcher.close()
+        self.explainer.close()
         self._decoders.shutdown()
         self.live.close()
 

@@ -12,7 +12,7 @@ from fastapi import UploadFile
 from nearid_search.errors import ServiceError, UnreadableImageError
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.images import decode_image, default_max_pixels
-from nearid_search.indexer.catalogue.pipeline import content_key
+from nearid_search.indexer.catalogue.pipeline import PreparedPicture, content_key, prepare_picture
 from nearid_search.records import Failure
 from nearid_search.server.work import Picture
 
@@ -64,6 +64,15 @@ def check_count(count: int, most: int) -> None:
         raise ServiceError(f"{count} pictures in one request, {most} may be: send several requests", status=413)
     if not count:
         raise ServiceError("no picture was sent: send at least one as a form field named images", status=422)
+
+
+def prepare(upload: Upload, encoder: ImageEncoder, *, max_pixels: int) -> PreparedPicture | Failure:
+    """Decode a picture for whoever puts it into a gallery; arguments and result as for ``decode``."""
+    try:
+        limit = min(max_pixels, default_max_pixels())
+        return prepare_picture(upload.read(), encoder, name=upload.name, max_pixels=limit)
+    except UnreadableImageError as error:
+        return Failure(upload.name, error.reason)
 
 
 def decode(upload: Upload, encoder: ImageEncoder, *, max_pixels: int, keep_pixels: bool) -> Picture | Failure:

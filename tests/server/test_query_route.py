@@ -1,6 +1,7 @@
 """Asking over HTTP gives what asking the engine gives."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,3 +118,28 @@ def test_every_file_field_counts(serve: Serve, shop: Path) -> None:
     first, second = serve().client.post("/v1/query", files=named).json()["answers"]
     assert "/" not in first["query"]
     assert second["query"] == "1.png"
+
+
+def test_a_plain_query_does_not_wait_for_explanations(serve: Serve) -> None:
+    served = serve()
+    served.ask(plain(), explain=True)  # what explains is open
+    many = [plain(seed=seed) for seed in range(12)]
+    with ThreadPoolExecutor(1) as pool:
+        explained = pool.submit(served.ask, *many, explain=True)
+        while served.service.explainer.depth < 6:
+            assert not explained.done()
+        assert served.ask(plain()).status_code == 200
+        assert served.service.explainer.depth > 0
+        assert all("explanation" in answer for answer in explained.result().json()["answers"])
+
+
+def test_explanations_that_have_no_room_are_refused(serve: Serve) -> None:
+    served = serve(queue=8, max_images=8)
+    pictures = [plain(seed=seed) for seed in range(8)]
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(served.ask, *pictures, explain=True) for _ in range(3)]
+        statuses = sorted(one.result().status_code for one in asked)
+    assert statuses[0] == 200
+    assert set(statuses) <= {200, 503}
+    assert served.service.explainer.depth == 0
+    assert served.ask(plain(), explain=True).status_code == 200
