@@ -28,6 +28,7 @@ from nearid_search.indexer.catalogue.survey import Survey, survey_catalogue
 from nearid_search.indexer.corrections.confirmed_pictures import carry_confirmed
 from nearid_search.indexer.corrections.follow import finish_pending
 from nearid_search.indexer.corrections.log import CorrectionLog
+from nearid_search.indexer.corrections.unused_uploads import clear_uploads
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.location import locate_gallery, stored_path
 from nearid_search.indexer.lock import writer_lock
@@ -99,6 +100,7 @@ def index_catalogue(
             remembered = _remembered_search(folder)
             report = (job.rebuild if rebuild else job.refresh)(Path(os.path.abspath(catalogue)), identities)
             started = time.perf_counter()
+            clear_uploads(Gallery.open(folder))
             done = refresh_search(Gallery.open(folder), search.over(remembered), on_choice=on_choice, on_step=on_step)
             doubts = _doubts_about(Gallery.open(folder), report.new_keys)
             seconds = report.seconds + time.perf_counter() - started

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nearid_search.indexer.corrections.log import CorrectionLog, Entry
 from nearid_search.indexer.corrections.state import Corrections
 from nearid_search.indexer.image_rows import change_rows, delete_rows, move_rows
+from nearid_search.indexer.rows import FileRecord
 from nearid_search.indexer.schema import CATALOGUE_IDENTITY
 from nearid_search.indexer.sql import any_of, chunks
 from nearid_search.indexer.store import GalleryStore
@@ -52,10 +53,16 @@ def follow_corrections(gallery: Gallery, log: CorrectionLog) -> int:
         for name, table in store.tables.items():
             table.restore(pending.restores[name])
     store.ensure_correctable()
-    if pending is not None:
-        _follow_files(store, log, pending)
+    taken_back = None if pending is None else _taken_back(log, pending)
+    if taken_back is not None:
+        _remove_image_of(taken_back, store)
     changed = _follow_identities(store, Corrections.of(log.standing))
     if pending is not None:
+        # After the images, as everywhere: with a version of those goes the ledger until they change again.
+        if pending.added is not None:
+            store.record_files([pending.added], known=[pending.added.path])
+        if taken_back is not None:
+            store.forget_files([taken_back.path])
         log.mark_done(pending.number, table_versions(store))
     return changed
 
@@ -65,16 +72,19 @@ def table_versions(store: GalleryStore) -> dict[str, int]:
     return {name: int(table.version) for name, table in store.tables.items()}
 
 
-def _follow_files(store: GalleryStore, log: CorrectionLog, pending: Entry) -> None:
-    """Enter the file of a confirmed picture in the ledger, or take it out with the confirmation that is undone."""
-    if pending.added is not None:
-        store.record_files([pending.added], known=[pending.added.path])
-    taken_back = next((entry.added for entry in log.entries if entry.number == pending.undoes), None)
-    if taken_back is not None and taken_back.key is not None:
-        store.forget_files([taken_back.path])
-        if not _with_files(store, [taken_back.key]):
-            store.remove_images([taken_back.key])
-            delete_rows(store.hidden, [taken_back.key])
+def _taken_back(log: CorrectionLog, pending: Entry) -> FileRecord | None:
+    """Return the file that came in with the confirmation that an entry undoes, if it undoes one."""
+    return next((entry.added for entry in log.entries if entry.number == pending.undoes), None)
+
+
+def _remove_image_of(file: FileRecord, store: GalleryStore) -> None:
+    """Take an image out of the tables, unless it has another file."""
+    if file.key is None:
+        return
+    found = store.tables["files"].search().where(any_of("key", [file.key])).select(["path"]).to_arrow()
+    if set(found.column("path").to_pylist()) <= {file.path}:
+        store.remove_images([file.key])
+        delete_rows(store.hidden, [file.key])
 
 
 def _follow_identities(store: GalleryStore, corrections: Corrections) -> int:
