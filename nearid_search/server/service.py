@@ -30,6 +30,7 @@ from nearid_search.server.explaining import Explaining, explain_all
 from nearid_search.server.gallery_stamp import written_at
 from nearid_search.server.live_gallery import LiveGallery
 from nearid_search.server.metrics import Metrics
+from nearid_search.server.review_desk import ReviewDesk
 from nearid_search.server.shared_encoder import SharedEncoder
 from nearid_search.server.snapshot import Snapshot
 from nearid_search.server.uploads import Upload, decode, prepare
@@ -105,6 +106,7 @@ class Service:
             mend_index=not self.config.read_only,
             on_refresh=lambda outcome: self.metrics.refreshes.labels(outcome).inc(),
         )
+        self.review_desk = ReviewDesk(lambda: self.live.current)
         answering = Answering(lambda: self.live.current, self.metrics, batch_size=self.config.batch_size)
         self.batcher: Batcher[AnyWork] = Batcher(
             answering.run,
@@ -263,6 +265,7 @@ class Service:
 
     def close(self) -> None:
         """Finish what has begun and stop."""
+        self.review_desk.close()
         self._writer.shutdown()
         self.batcher.close()
         self.explainer.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -16,6 +17,7 @@ from nearid_search.server.problem_docs import REFUSALS
 from nearid_search.server.requests import ServiceOf
 from nearid_search.server.routes.identities import Key
 from nearid_search.server.suggestion_calls import as_calls
+from nearid_search.suggestion import Suggestions
 
 router = APIRouter(tags=["gallery"])
 
@@ -61,8 +63,13 @@ async def suggestions(
     gallery = service.current.engine.gallery
     async with request.app.state.review:  # a search for each view: one at a time is enough
         found = await asyncio.to_thread(suggest_corrections, gallery, config, on_warning=lambda _line: None)
-    listed = [suggestion.as_dict(gallery.folder) | as_calls(suggestion) for suggestion in found.found]
-    return {"suggestions": listed, "views": found.views, "images": found.images}
+    return listed(found, gallery.folder)
+
+
+def listed(found: Suggestions, folder: Path) -> dict[str, Any]:
+    """Return suggestions as ``/v1/suggestions`` does; ``folder`` is the gallery's."""
+    suggestions = [suggestion.as_dict(folder) | as_calls(suggestion) for suggestion in found.found]
+    return {"suggestions": suggestions, "views": found.views, "images": found.images}
 
 
 @router.get("/v1/images/{key}/thumbnail", response_class=Response, responses=_PICTURE)

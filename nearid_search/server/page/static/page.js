@@ -8,6 +8,7 @@ import { askOnDrop } from "./asking.js";
 import { teach } from "./teaching.js";
 import { enrol } from "./enrolling.js";
 import { choosePictures } from "./choosing.js";
+import { awaitQueue } from "./looking.js";
 import { review } from "./reviewing.js";
 
 showKept();
@@ -20,3 +21,4 @@ teach();
 enrol();
 choosePictures();
 review();
+awaitQueue(review);

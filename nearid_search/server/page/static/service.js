@@ -28,6 +28,12 @@ export async function page(path, form) {
   return asDocument(await response.text());
 }
 
+/** Return another page. */
+export async function shown(path) {
+  const response = await request(path, { headers: { Accept: "text/html" } });
+  return asDocument(await response.text());
+}
+
 /** Take back corrections, the latest first. */
 export async function undo(entries) {
   for (const entry of [...entries].sort((a, b) => b - a)) await call("/v1/corrections/undo", { entry });
