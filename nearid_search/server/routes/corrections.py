@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
+from nearid_search.indexer.corrections.actions import GalleryCorrections
+from nearid_search.indexer.corrections.desk import Correction as Made
 from nearid_search.server.models import Confirm, Correction, Merge, Reject, Rename, Split, Undo
 from nearid_search.server.problem_docs import REFUSALS
 from nearid_search.server.requests import AuthorOf, ServiceOf
@@ -16,53 +19,57 @@ router = APIRouter(prefix="/v1/corrections", route_class=CheckedRoute, tags=["co
 _ANSWER: dict[str, Any] = {"response_model": Correction, "responses": REFUSALS}
 
 
+class Corrector:
+    """The gallery in the hands of who is asking."""
+
+    def __init__(self, service: ServiceOf, author: AuthorOf) -> None:
+        self._service, self._author = service, author
+
+    async def make(self, correction: Callable[..., Made], *what: object, **more: object) -> dict[str, Any]:
+        """Make a correction in the author's name: a method of ``GalleryCorrections`` and its arguments."""
+
+        def correct(gallery: GalleryCorrections) -> Made:
+            return correction(gallery, *what, by=self._author, **more)
+
+        return (await self._service.correct(correct)).as_dict()
+
+
+CorrectorOf = Annotated[Corrector, Depends()]
+
+
 @router.post("/confirm", **_ANSWER)
-async def confirm(service: ServiceOf, author: AuthorOf, said: Confirm) -> dict[str, Any]:
+async def confirm(gallery: CorrectorOf, said: Confirm) -> dict[str, Any]:
     """Say that an image of the gallery shows an identity."""
-    made = await service.correct(
-        lambda gallery: gallery.confirm(said.picture, said.identity, new=said.new, by=author, because=said.because)
-    )
-    return made.as_dict()
+    make = GalleryCorrections.confirm
+    return await gallery.make(make, said.picture, said.identity, new=said.new, because=said.because)
 
 
 @router.post("/reject", **_ANSWER)
-async def reject(service: ServiceOf, author: AuthorOf, said: Reject) -> dict[str, Any]:
+async def reject(gallery: CorrectorOf, said: Reject) -> dict[str, Any]:
     """Say that a picture does not show an identity, or that two identities are not the same."""
-    made = await service.correct(
-        lambda gallery: gallery.reject(said.picture, said.identity, by=author, because=said.because)
-    )
-    return made.as_dict()
+    return await gallery.make(GalleryCorrections.reject, said.picture, said.identity, because=said.because)
 
 
 @router.post("/merge", **_ANSWER)
-async def merge(service: ServiceOf, author: AuthorOf, said: Merge) -> dict[str, Any]:
+async def merge(gallery: CorrectorOf, said: Merge) -> dict[str, Any]:
     """Make one identity of several."""
-    made = await service.correct(
-        lambda gallery: gallery.merge(said.identities, into=said.into, by=author, because=said.because)
-    )
-    return made.as_dict()
+    return await gallery.make(GalleryCorrections.merge, said.identities, into=said.into, because=said.because)
 
 
 @router.post("/split", **_ANSWER)
-async def split(service: ServiceOf, author: AuthorOf, said: Split) -> dict[str, Any]:
+async def split(gallery: CorrectorOf, said: Split) -> dict[str, Any]:
     """Make some images of an identity an identity of their own."""
-    made = await service.correct(
-        lambda gallery: gallery.split(said.identity, said.pictures, into=said.into, by=author, because=said.because)
-    )
-    return made.as_dict()
+    make = GalleryCorrections.split
+    return await gallery.make(make, said.identity, said.pictures, into=said.into, because=said.because)
 
 
 @router.post("/rename", **_ANSWER)
-async def rename(service: ServiceOf, author: AuthorOf, said: Rename) -> dict[str, Any]:
+async def rename(gallery: CorrectorOf, said: Rename) -> dict[str, Any]:
     """Call an identity something else, now and in every later ``index``."""
-    made = await service.correct(
-        lambda gallery: gallery.rename(said.identity, said.to, by=author, because=said.because)
-    )
-    return made.as_dict()
+    return await gallery.make(GalleryCorrections.rename, said.identity, said.to, because=said.because)
 
 
 @router.post("/undo", **_ANSWER)
-async def undo(service: ServiceOf, author: AuthorOf, said: Undo) -> dict[str, Any]:
+async def undo(gallery: CorrectorOf, said: Undo) -> dict[str, Any]:
     """Take a correction back."""
-    made = await service.correct(lambda gallery: gallery.undo(said.entry, by=author, because=said.because))
-    return made.as_dict()
+    return await gallery.make(GalleryCorrections.undo, said.entry, because=said.because)
