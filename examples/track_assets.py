@@ -47,7 +47,7 @@ def main() -> None:
     folder = options.stills if options.stills.is_dir() else None
     while True:
         listed = list_pictures(folder) if folder else map(Path, options.stills.read_text().splitlines())
-        track(engine, log, listed, folder or Path())
+        track(engine := engine.refreshed(), log, listed, folder or Path())
         if options.every is None:
             return
         time.sleep(options.every)

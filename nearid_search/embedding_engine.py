@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 from nearid_search.config import QueryConfig
 from nearid_search.enrolled import Accept, EnrolledImages
@@ -15,6 +16,7 @@ from nearid_search.image_encoder import Image, ImageEncoder
 from nearid_search.indexer.calibration_file import find_calibration
 from nearid_search.indexer.exchange.embedding_queries import read_queries
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.gallery_stamp import gallery_stamp
 from nearid_search.indexer.search.gallery_backend import open_gallery_backend
 from nearid_search.indexer.search.stored_index import OnWarning
 from nearid_search.ranking import RankedIdentity, mean_of_set, rank_many, rank_set
@@ -73,6 +75,14 @@ class EmbeddingEngine:
             gallery.check_encoder(encoder)
         self.gallery = gallery
         self.held_encoder = encoder
+        self._settings: dict[str, Any] = {
+            "backend": backend,
+            "rerank": rerank,
+            "rerank_ms": rerank_ms,
+            "on_warning": on_warning,
+            "device": device,
+        }
+        self._stamp = gallery_stamp(gallery.folder)  # before anything is read: what is written meanwhile is seen later
         self.rows = gallery.rows()
         self.backend = open_gallery_backend(
             gallery, self.rows, backend, on_warning=on_warning or _warn_of_index, device=device

@@ -14,6 +14,7 @@ from nearid_search.enrolled import Accept
 from nearid_search.errors import NoEncoderError, NotFoundError, UnreadableImageError
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.gallery_stamp import gallery_stamp
 from nearid_search.indexer.kept_whole import seen_as
 from nearid_search.indexer.manifest import require_encoder
 from nearid_search.indexer.search.stored_index import OnWarning
@@ -26,6 +27,8 @@ class SearchEngine(EmbeddingEngine):
 
     Args and errors are those of ``EmbeddingEngine``.
     """
+
+    _foreground: str | None = None
 
     @classmethod
     def open(
@@ -68,7 +71,29 @@ class SearchEngine(EmbeddingEngine):
         opened = seen_as(opened, foreground)
         encoder = opened.open_encoder(device=device, masks=masks) if encode else None
         settings: dict[str, Any] = {"backend": backend, "rerank": rerank, "rerank_ms": rerank_ms, "device": device}
-        return cls(opened, encoder, on_warning=on_warning, **settings)
+        engine = cls(opened, encoder, on_warning=on_warning, **settings)
+        engine._foreground = foreground
+        return engine
+
+    def refreshed(self) -> SearchEngine:
+        """Return an engine on the gallery as it is by now: this one, if nobody has written to it.
+
+        A look costs a few file attributes, so whoever asks for long can call this before every query. The encoder stays
+        open unless the gallery was made anew by another. A gallery as it was stays as it was.
+
+        Raises:
+            GalleryError: if the gallery cannot be opened any more; this engine goes on answering.
+            WeightsError: if the weights of another encoder are missing.
+        """
+        folder, encoder = self.gallery.folder, self.held_encoder
+        if self.gallery.is_past or gallery_stamp(folder) == self._stamp:
+            return self
+        gallery = seen_as(Gallery.open(folder), self._foreground)
+        if encoder is not None and encoder.fingerprint != gallery.manifest.encoder.fingerprint:
+            encoder = gallery.open_encoder(device=self._settings["device"])
+        engine = SearchEngine(gallery, encoder, **self._settings)
+        engine._foreground = self._foreground
+        return engine
 
     @property
     def encoder(self) -> ImageEncoder:

@@ -10,9 +10,9 @@ from nearid_search.engine import SearchEngine
 from nearid_search.errors import GalleryLockedError, NearIDError
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.gallery_stamp import gallery_stamp
 from nearid_search.indexer.lock import writer_lock
 from nearid_search.indexer.search.index_refresh import refresh_search, would_extend
-from nearid_search.server.gallery_stamp import gallery_stamp
 from nearid_search.server.snapshot import Snapshot
 
 _log = logging.getLogger(__name__)

@@ -21,13 +21,13 @@ from nearid_search.errors import NearIDError, ServiceBusyError, UnreadableImageE
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.corrections.actions import GalleryCorrections
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.gallery_stamp import written_at
 from nearid_search.indexer.search.stored_index import OnWarning
 from nearid_search.records import Failure, QueryAnswer
 from nearid_search.server.answering import Answering
 from nearid_search.server.batching import Batcher
 from nearid_search.server.enrolling import EnrolledUpload, enrol_pictures
 from nearid_search.server.explaining import Explaining, explain_all
-from nearid_search.server.gallery_stamp import written_at
 from nearid_search.server.live_gallery import LiveGallery
 from nearid_search.server.metrics import Metrics
 from nearid_search.server.review_desk import ReviewDesk

@@ -20,6 +20,7 @@ Serve = Callable[..., Served]
 def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Looks stop in the middle until this is set, as in a gallery that is large."""
     go = threading.Event()
+
     def wait_first(*arguments: object, on_views: Callable[[int, int], None], **rest: object) -> object:
         on_views(0, 7)
         while not go.wait(0.01):
@@ -67,6 +68,7 @@ def test_the_page_says_how_far_it_is_and_ends_with_the_questions(serve: Serve, h
 
 def test_a_look_that_fails_is_said_and_tried_again(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     served = serve()
+
     def fail(*_arguments: object, **_rest: object) -> object:
         raise OSError("the disk is gone")
 
