@@ -59,7 +59,16 @@ def test_an_answer_stands_beside_the_look_alike(served: Served, store: Path) -> 
     page = ask(served, (store / "catalog/pot-blue/1.jpg").read_bytes())
     said = words(page)
     assert page.all("h2")[0].text.split()[-1] == "pot-blue"
-    for part in ("score 1.000", "margin 0.", "Probability", "2 of 2", "Background", "1.png"):
+    for part in (
+        "provisional",
+        "Most like pot-blue",
+        "score 1.000",
+        "margin 0.",
+        "Probability",
+        "2 of 2",
+        "Background",
+        "1.png",
+    ):
         assert part in said, part
     alternatives = [image.attributes.get("alt", "") for image in page.all("img")]
     assert alternatives[0] == "Your picture"
