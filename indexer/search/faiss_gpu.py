@@ -1,7 +1,7 @@
 """Search on GPUs: a copy of the vectors there nominates, and the scores come from the stored ones like everywhere.
 
-The vectors are scanned in half precision for as long as they fit, which no index is faster than up to millions of rows;
-past that in clusters of eight-bit codes. Several GPUs share the rows. The copy is made when a gallery is opened and
+The vectors are scanned in half precision for as long as they fit, which loses nothing and needs no training; past that
+in clusters of eight-bit codes. Several GPUs share the rows. The copy is made when a gallery is opened and
 never stored.
 """
 
