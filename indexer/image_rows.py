@@ -88,9 +88,7 @@ def move_rows(source: Any, target: Any, keys: Sequence[str]) -> None:  # noqa: A
         target: one of the same columns, perhaps fewer metadata.
         keys: which.
     """
-    missing = [field for field in source.schema if field.name not in target.schema.names]
-    if missing:
-        target.add_columns(missing)
+    add_columns_of(source, target)
     for chunk in chunks(keys, _KEYS_AT_ONCE):
         condition = any_of("key", chunk)
         there = set(target.search().where(condition).select(["key"]).to_arrow().column("key").to_pylist())
@@ -98,6 +96,13 @@ def move_rows(source: Any, target: Any, keys: Sequence[str]) -> None:  # noqa: A
         if wanted:
             target.add(_as(source.search().where(any_of("key", wanted)).to_arrow(), target.schema))
         source.delete(condition)
+
+
+def add_columns_of(source: Any, target: Any) -> None:  # noqa: ANN401  (LanceDB's class)
+    """Give a table the columns of another that it lacks, such as metadata that came later."""
+    missing = [field for field in source.schema if field.name not in target.schema.names]
+    if missing:
+        target.add_columns(missing)
 
 
 def _as(rows: pa.Table, schema: pa.Schema) -> pa.Table:

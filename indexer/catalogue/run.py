@@ -65,6 +65,8 @@ class IndexRun:
         self.encoder = encoder
         self.config = config
         self.on_progress = on_progress
+        self.log = CorrectionLog(gallery.folder)
+        self.corrections = Corrections.of(self.log.standing)
         self.keys = set(gallery.store.image_table([]).column("key").to_pylist()) | gallery.store.hidden_keys()
         self.files = dict(survey.ledger)
         self.added: set[str] = set()
@@ -90,10 +92,9 @@ class IndexRun:
             forgotten += [record.path for record in plan.gone]
         for path in forgotten:
             self.files.pop(path, None)
-        log = CorrectionLog(self.gallery.folder)
-        reconciled = reconcile_images(store, self.survey, self.files.values(), Corrections.of(log.standing))
+        reconciled = reconcile_images(store, self.survey, self.files.values(), self.corrections)
         store.forget_files(forgotten)
-        follow_corrections(self.gallery, log)
+        follow_corrections(self.gallery, self.log)
         store.compact()
         return self._report(started, reconciled.relabelled, reconciled.removed)
 
@@ -165,11 +166,13 @@ class IndexRun:
             assert item.key is not None  # noqa: S101  (a prepared picture has a key)
             path = self.survey.stored(item.file.path)
             label = self.survey.label(path)
-            pending.images.append(
+            # Corrected before it is written: whoever asks during the run, or after a crash, is told what people said.
+            identity = self.corrections.identity_of(item.key, label.identity, path)
+            (pending.hidden if identity is None else pending.images).append(
                 ImageRow(
                     item.key,
                     path,
-                    label.identity or path,
+                    identity or label.identity or path,
                     embedding,
                     item.width,
                     item.height,
@@ -218,5 +221,5 @@ class IndexRun:
             images_per_second=len(self.added) / self.encode_seconds if self.added else 0.0,
             failures=(*failures, *self.survey.scan.failures, *self.survey.missing),
             new_keys=frozenset(self.added),
-            corrections=CorrectionLog(self.gallery.folder).num_in_force,
+            corrections=self.log.num_in_force,
         )

@@ -6,6 +6,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from nearid_search.indexer.image_rows import add_columns_of, add_rows
 from nearid_search.indexer.rows import FileRecord, ImageRow
 from nearid_search.indexer.store import GalleryStore
 
@@ -16,10 +17,12 @@ class Pending:
 
     Attributes:
         images: rows with new content keys.
+        hidden: the same of pictures that people have taken out of every answer.
         files: ledger rows, of those images and of files that gave none.
     """
 
     images: list[ImageRow] = field(default_factory=list)
+    hidden: list[ImageRow] = field(default_factory=list)
     files: list[FileRecord] = field(default_factory=list)
 
 
@@ -68,5 +71,8 @@ class BatchWriter:
     def _write(self, pending: Pending) -> None:
         if pending.images:
             self._store.add_images(pending.images, encoder=self._fingerprint)
+        if pending.hidden:
+            add_columns_of(self._store.images, self._store.hidden)
+            add_rows(self._store.hidden, pending.hidden, encoder=self._fingerprint)
         if pending.files:
             self._store.record_files(pending.files, known=self._known)

@@ -2,11 +2,13 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from catalogues import MakeCatalogue, draw
 from correction_cases import shown
 
+from nearid_search.config import IndexConfig
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.engine import SearchEngine
 from nearid_search.errors import CorrectionError
@@ -25,10 +27,8 @@ class Shop:
         self.encoder = encoder
         self.index()
 
-    def index(self, *, rebuild: bool = False) -> IndexReport:
-        return index_catalogue(
-            self.folder, gallery=self.folder.parent / ".nearid", encoder=self.encoder, rebuild=rebuild
-        )
+    def index(self, **options: Any) -> IndexReport:
+        return index_catalogue(self.folder, gallery=self.folder.parent / ".nearid", encoder=self.encoder, **options)
 
     @property
     def gallery(self) -> Gallery:
@@ -49,6 +49,26 @@ class Shop:
 def shop(catalogue: MakeCatalogue, encoder: IdentityEncoder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Shop:
     monkeypatch.chdir(tmp_path)
     return Shop(catalogue, encoder)
+
+
+def test_pictures_come_in_corrected_and_not_first_by_what_their_catalogue_says(shop: Shop) -> None:
+    shop.gallery.corrections.merge(["cup", "jug"], into="jug")
+    shop.gallery.corrections.remove("catalog/cup/1.png")
+    content = (shop.folder / "cup/1.png").read_bytes()
+    (shop.folder / "cup/1.png").unlink()
+    shop.index()
+    (shop.folder / "cup/1.png").write_bytes(content)
+    for number in range(3, 8):
+        draw(shop.folder / f"cup/{number}.png", 100 + number)
+    seen: list[dict[str, str]] = []
+    small = IndexConfig(batch_size=1, write_rows=1, decoders=1)
+    shop.index(config=small, on_progress=lambda _: seen.append(shop.shown()))
+    after = shop.shown()
+    assert len(after) == 8
+    assert "cup/1.png" not in after
+    assert len(seen[-1]) > 4, "nothing came in before the end"
+    assert all(shown.items() <= after.items() for shown in seen)
+    assert shop.index().unchanged == 9
 
 
 def test_corrections_outlast_indexing_and_rebuilding(shop: Shop) -> None:
