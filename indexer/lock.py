@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -49,14 +50,30 @@ def writer_lock(gallery_dir: Path, *, wait: float = 0) -> Iterator[None]:
         lock.release()
 
 
-def _this_process() -> dict[str, str | int]:
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"pid": os.getpid(), "host": socket.gethostname(), "since": started}
+def _this_process() -> dict[str, Any]:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"pid": os.getpid(), "started": _started(os.getpid()), "host": socket.gethostname(), "since": since}
 
 
 def _describe(holder_path: Path) -> str:
     try:
         holder = json.loads(holder_path.read_text(encoding="utf-8"))
-        return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
+        named = f"process {holder['pid']} on {holder['host']} since {holder['since']}"
+        here = holder["host"] == socket.gethostname() and holder["started"] is not None
+        # A process that was killed leaves its note, and its number may be somebody else's by now.
+        return "another process" if here and _started(int(holder["pid"])) != holder["started"] else named
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"
+
+
+def _started(pid: int) -> str | None:
+    """Return what tells a process from every other that has had its number: the boot, and the ticks from then on.
+
+    None if there is no such process, or the system does not say.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        # The name of the program, in parentheses, may hold anything; the 20th field behind it is the start.
+        return f"{boot} {Path(f'/proc/{pid}/stat').read_text(encoding='utf-8').rpartition(')')[2].split()[19]}"
+    except (OSError, IndexError, UnicodeDecodeError):
+        return None

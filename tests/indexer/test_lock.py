@@ -1,5 +1,6 @@
 """One writer at a time, tested with real second processes."""
 
+import json
 import os
 import signal
 import subprocess
@@ -68,6 +69,23 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
         with writer_lock(tmp_path):
             assert str(os.getpid()) in (tmp_path / "writer.json").read_text()
     assert not (tmp_path / "writer.json").exists()
+
+
+def test_a_holder_is_not_taken_for_the_one_before_it(tmp_path: Path) -> None:
+    with other_writer(tmp_path) as process:
+        note = (tmp_path / "writer.json").read_bytes()
+        process.send_signal(signal.SIGKILL)
+    # The note of one that was killed is there; who holds the lock now has not written its own yet.
+    with writer_lock(tmp_path):
+        own = json.loads((tmp_path / "writer.json").read_text())
+        for left in (note, json.dumps({**json.loads(note), "pid": os.getpid()}).encode()):  # the number given again
+            (tmp_path / "writer.json").write_bytes(left)
+            with pytest.raises(GalleryLockedError, match="is being written by another process"), writer_lock(tmp_path):
+                pytest.fail("two writers")
+        elsewhere = {**own, "host": "another-machine", "pid": 1}
+        (tmp_path / "writer.json").write_text(json.dumps(elsewhere))
+        with pytest.raises(GalleryLockedError, match="process 1 on another-machine"), writer_lock(tmp_path):
+            pytest.fail("two writers")
 
 
 def test_the_same_process_is_refused_too(tmp_path: Path) -> None:
