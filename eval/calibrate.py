@@ -80,6 +80,7 @@ def calibrate_gallery(
     config = config or CalibrateConfig()
     started = time.perf_counter()
     with writer_lock(gallery.folder):
+        gallery.reopen()  # another process may have written, or made it anew, since the caller opened it
         engine = SearchEngine(gallery, None, backend=backend, rerank="none", on_warning=on_warning)
         _check_enough(engine)
         trials = ask_gallery(engine, queries=config.queries, seed=config.seed, on_asked=on_asked)

@@ -107,7 +107,7 @@ def tune_gallery(gallery: Gallery, config: TuneConfig | None = None, *, on_rung:
     """Tune the search index of a gallery and store the settings with what they cost.
 
     Args:
-        gallery: a gallery, usually with a search index.
+        gallery: a gallery, usually with a search index; it is reopened, so that it shows what others have written.
         config: how.
         on_rung: told of every setting measured.
 
@@ -118,6 +118,7 @@ def tune_gallery(gallery: Gallery, config: TuneConfig | None = None, *, on_rung:
         OSError: if the result cannot be written.
     """
     with writer_lock(gallery.folder):
+        gallery.reopen()  # another process may have written, or made it anew, since the caller opened it
         rows = gallery.rows()
         stored = open_index(gallery.index_dir, rows)
         if stored is None:

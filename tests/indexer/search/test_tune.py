@@ -154,3 +154,14 @@ def test_numbers_out_of_range_are_refused(name: str, value: float) -> None:
 
 def test_every_kind_can_be_tuned() -> None:
     assert all(recipe.tuned in ("overfetch", "ef_search", "nprobe", "k_factor") for recipe in RECIPES.values())
+
+
+def test_what_others_have_written_since_the_gallery_was_opened_is_tuned(tmp_path: Path) -> None:
+    made = make_gallery(tmp_path / "gallery", VECTORS[:1_000], CODES[:1_000])
+    refresh(made, "hnsw-sq8")
+    held = Gallery.open(made.folder)
+    add_images(made, VECTORS[1_000:2_000], CODES[1_000:2_000], start=1_000)
+    refresh(made, "hnsw-sq8")
+    report = tune_gallery(held, replace(CONFIG, queries=50))
+    assert report.tuning is not None
+    assert report.tuning.rows == 2_000
