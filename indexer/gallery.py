@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from nearid_search import __version__
 from nearid_search.config import AnnConfig, EncoderConfig
-from nearid_search.errors import ConfigError, GalleryMismatchError
+from nearid_search.errors import ConfigError, GalleryCorruptError, GalleryMismatchError
 from nearid_search.foreground import NONE as FOREGROUND_NONE
 from nearid_search.head_file import save_head
-from nearid_search.indexer.corrections.log import CorrectionLog, standing_of
-from nearid_search.indexer.corrections.restore_point import made_after, versions_at
+from nearid_search.indexer.corrections.log import CorrectionLog
+from nearid_search.indexer.corrections.restore_point import holding, versions_at
 from nearid_search.indexer.corrections.state import Corrections
 from nearid_search.indexer.encoder_choice import foreground_option, head_option
 from nearid_search.indexer.location import display_path, locate_gallery, require_gallery
@@ -24,6 +24,7 @@ from nearid_search.indexer.manifest import (
     TABLES_NAME,
     EncoderRecord,
     Manifest,
+    is_replaced,
     read_manifest,
     require_encoder,
     write_manifest,
@@ -82,7 +83,12 @@ class Gallery:
         manifest = read_manifest(folder, name=manifest_name)
         require_gallery(folder, exists=manifest is not None)
         assert manifest is not None  # noqa: S101  (require_gallery has raised)
-        return cls(folder, manifest, GalleryStore(folder / manifest.tables), manifest_name=manifest_name)
+        try:
+            return cls(folder, manifest, GalleryStore(folder / manifest.tables), manifest_name=manifest_name)
+        except GalleryCorruptError:
+            if not is_replaced(folder, manifest, name=manifest_name):
+                raise
+            return cls.open(folder, manifest_name=manifest_name)
 
     @classmethod
     def create(
@@ -182,12 +188,9 @@ class Gallery:
         return GalleryCorrections(self)
 
     def corrections_that_hold(self) -> Corrections:
-        """Return what people have said of names and pictures."""
+        """Return what people have said of names and pictures, as far as the tables that are open follow it."""
         log = CorrectionLog(self.folder)
-        if self._as_of is None:
-            return Corrections.of(log.standing)
-        later = made_after(log, self._as_of, {"images": self.store.version}, self.manifest.tables)
-        return Corrections.of(standing_of([entry for entry in log.entries if entry not in later]))
+        return Corrections.of(holding(log, self.store.version, self.manifest.tables, as_of=self._as_of))
 
     @property
     def home(self) -> Path:

@@ -161,3 +161,18 @@ def read_manifest(gallery_dir: Path, *, name: str = MANIFEST_NAME) -> Manifest |
         if named is not None and not (named.startswith(beginning) and Path(named).name == named):
             raise GalleryCorruptError(f"{path} names the folder {named!r}, which is outside the gallery")
     return manifest
+
+
+def is_replaced(gallery_dir: Path, manifest: Manifest, *, name: str = MANIFEST_NAME) -> bool:
+    """Say whether a rebuild has put other tables in a gallery's place since its manifest was read, and deleted its own.
+
+    Args:
+        gallery_dir: the gallery's folder.
+        manifest: as it was read.
+        name: the file that it was read from.
+
+    Raises:
+        GalleryCorruptError, GalleryMismatchError: as ``read_manifest`` does.
+    """
+    latest = read_manifest(gallery_dir, name=name)
+    return latest is not None and latest.tables != manifest.tables

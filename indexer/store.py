@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from nearid_search.errors import FilterError, GalleryCorruptError
 from nearid_search.indexer.generation import table_generation
+from nearid_search.indexer.hidden_table import HIDDEN, find_hidden
 from nearid_search.indexer.image_rows import add_rows, change_rows, delete_rows
 from nearid_search.indexer.rows import FileRecord, ImageRow, file_records
 from nearid_search.indexer.schema import (
@@ -111,22 +112,20 @@ class GalleryStore:
     @cached_property
     def hidden(self) -> Any:  # noqa: ANN401  (LanceDB's class)
         """The table of images that no answer shows; made empty if it is missing, so it takes the writer lock."""
-        if self._has_hidden:
-            return self._database.open_table("hidden")
-        return self._database.create_table("hidden", schema=self._images.schema)
-
-    @property
-    def _has_hidden(self) -> bool:
-        return "hidden" in self._database.list_tables().tables
+        found = find_hidden(self._database, self._folder)
+        return (
+            self._database.create_table(HIDDEN, schema=self._images.schema, exist_ok=True) if found is None else found
+        )
 
     def hidden_keys(self) -> set[str]:
         """Return the keys of the images that no answer shows."""
-        return set(self.hidden.search().select(["key"]).to_arrow()["key"].to_pylist()) if self._has_hidden else set()
+        found = find_hidden(self._database, self._folder)
+        return set() if found is None else set(found.search().select(["key"]).to_arrow()["key"].to_pylist())
 
     @property
     def tables(self) -> dict[str, Any]:
         """The three tables by name; takes the writer lock, see ``hidden``."""
-        return {"images": self._images, "files": self._files, "hidden": self.hidden}
+        return {"images": self._images, "files": self._files, HIDDEN: self.hidden}
 
     def ensure_correctable(self) -> None:
         """Give a gallery that an earlier version made the column that corrections start from."""

@@ -11,12 +11,12 @@ import numpy as np
 from nearid_search.config import QueryConfig
 from nearid_search.embedding_engine import EmbeddingEngine
 from nearid_search.enrolled import Accept
-from nearid_search.errors import NoEncoderError, NotFoundError, UnreadableImageError
+from nearid_search.errors import GalleryError, NoEncoderError, NotFoundError, UnreadableImageError
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.gallery_stamp import gallery_stamp
 from nearid_search.indexer.kept_whole import seen_as
-from nearid_search.indexer.manifest import require_encoder
+from nearid_search.indexer.manifest import is_replaced, require_encoder
 from nearid_search.indexer.search.stored_index import OnWarning
 from nearid_search.ranking import rank_identities
 from nearid_search.records import ClaimCheck, Failure, QueryAnswer
@@ -65,15 +65,21 @@ class SearchEngine(EmbeddingEngine):
             NoEncoderError: if ``encode`` and the gallery's embeddings were imported.
             WeightsError: if the encoder's weights are missing.
         """
-        opened = Gallery.open(gallery)
-        if as_of is not None:
-            opened = opened.as_of(as_of)
-        opened = seen_as(opened, foreground)
-        encoder = opened.open_encoder(device=device, masks=masks) if encode else None
         settings: dict[str, Any] = {"backend": backend, "rerank": rerank, "rerank_ms": rerank_ms, "device": device}
-        engine = cls(opened, encoder, on_warning=on_warning, **settings)
-        engine._foreground = foreground
-        return engine
+        while True:
+            opened = Gallery.open(gallery)
+            try:
+                seen = seen_as(opened if as_of is None else opened.as_of(as_of), foreground)
+                encoder = seen.open_encoder(device=device, masks=masks) if encode else None
+                engine = cls(seen, encoder, on_warning=on_warning, **settings)
+            except (GalleryError, OSError, RuntimeError, ValueError):
+                # What LanceDB raises when a rebuild deletes the tables it reads has many types.
+                if not is_replaced(opened.folder, opened.manifest):
+                    raise
+            else:
+                if not is_replaced(opened.folder, opened.manifest):
+                    engine._foreground = foreground
+                    return engine
 
     def refreshed(self) -> SearchEngine:
         """Return an engine on the gallery as it is by now: this one, if nobody has written to it.

@@ -30,6 +30,7 @@ from nearid_search.indexer.corrections.follow import finish_pending
 from nearid_search.indexer.corrections.log import CorrectionLog
 from nearid_search.indexer.corrections.unused_uploads import clear_uploads
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.leftovers import delete_leftovers
 from nearid_search.indexer.location import locate_gallery, stored_path
 from nearid_search.indexer.lock import writer_lock
 from nearid_search.indexer.manifest import Manifest, read_manifest, require_encoder
@@ -134,6 +135,7 @@ class _Job:
         if existing is not None:
             require_encoder(self.folder, existing.manifest.encoder)
             finish_pending(existing)
+            delete_leftovers(self.folder)
         survey = self._survey(existing, catalogue, identities)
         needed = bool(survey.plan.to_read) or existing is None
         encoder = self._checked_encoder(existing, needed=needed)

@@ -6,7 +6,6 @@ second over the first, so a crash leaves one gallery or the other, and readers f
 
 from __future__ import annotations
 
-import shutil
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, GalleryWriteError, NoEncoderError
 from nearid_search.indexer.corrections.log import LOG_NAME
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.leftovers import delete_leftovers
 from nearid_search.indexer.location import UPLOADS_DIRNAME
 from nearid_search.indexer.manifest import (
     DRAFT_NAME,
@@ -85,11 +85,7 @@ def publish_draft(draft: Gallery) -> None:
         GalleryWriteError: if the folder cannot be written.
     """
     publish_manifest(draft.folder)
-    in_force = {draft.manifest.tables, draft.manifest.encoder.head}
-    for beginning in (TABLES_NAME, HEAD_NAME):
-        for folder in draft.folder.glob(f"{beginning}*"):
-            if folder.name not in in_force:
-                shutil.rmtree(folder)
+    delete_leftovers(draft.folder)
 
 
 def require_gallery_folder(folder: Path) -> None:

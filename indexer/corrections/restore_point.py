@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from nearid_search.errors import CorrectionError
-from nearid_search.indexer.corrections.log import CorrectionLog, Entry
+from nearid_search.indexer.corrections.log import CorrectionLog, Entry, standing_of
 
 _TAG_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
 
@@ -75,6 +75,29 @@ def made_after(log: CorrectionLog, to: str, versions: Mapping[str, int], tables_
             and any(log.versions.get(entry.number, {}).get(name, 0) > version for name, version in versions.items())
         )
     ]
+
+
+def holding(log: CorrectionLog, version: int, tables_name: str, *, as_of: str | None = None) -> list[Entry]:
+    """Return the corrections that hold for whoever reads the images table at a version, so that the two agree.
+
+    Another process may be writing: the log may be ahead of the table that was opened, and the table of the line that
+    says so.
+
+    Args:
+        log: the gallery's log, read after the table was opened.
+        version: of the images table that is read.
+        tables_name: folder of the tables; entries made in earlier ones are followed by all of these.
+        as_of: the moment that is asked about, as in ``versions_at``; None for what is there.
+    """
+    if as_of is not None:
+        later = made_after(log, as_of, {"images": version}, tables_name)
+        return standing_of([entry for entry in log.entries if entry not in later])
+    followed_from = {
+        entry.number: log.versions.get(entry.number, {"images": entry.versions.get("images", 0) + 1})["images"]
+        for entry in log.entries
+        if entry.tables == tables_name
+    }
+    return standing_of([entry for entry in log.entries if followed_from.get(entry.number, 0) <= version])
 
 
 def set_tag(tables: Tables, tag: str) -> Tag:

@@ -8,12 +8,14 @@ from catalogues import MakeCatalogue, draw
 
 from nearid_search.config import IndexConfig
 from nearid_search.encoder import IdentityEncoder
+from nearid_search.engine import SearchEngine
 from nearid_search.errors import CatalogueError
 from nearid_search.indexer.catalogue.build import index_catalogue
 from nearid_search.indexer.catalogue.run import Progress
 from nearid_search.indexer.catalogue.survey import Survey
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.manifest import DRAFT_NAME, MANIFEST_NAME
+from nearid_search.indexer.store import GalleryStore
 from nearid_search.reports import IndexReport
 
 SMALL_WRITES = IndexConfig(batch_size=2, write_rows=2, decoders=1)
@@ -88,6 +90,39 @@ def test_an_interrupted_rebuild_leaves_the_old_gallery_and_goes_on(shelf: Shelf)
     assert plans[0].plan.num_indexed == 4
     assert (report.added, report.images) == (2, 6)
     assert len(shelf.tables()) == 1
+
+
+def test_what_a_killed_rebuild_has_left_goes_with_the_next_run(shelf: Shelf) -> None:
+    shelf.interrupt_rebuild(after=4)
+    draft = [name for name in shelf.tables() if name != "tables"]
+    shelf.index()
+    assert shelf.tables() == ["tables", *draft], "the draft was dropped, and with it what was encoded"
+    (shelf.gallery / DRAFT_NAME).rename(shelf.gallery / MANIFEST_NAME)  # killed before the old tables were deleted
+    for name in ("manifest.json.tmp", "uploads/0.png.tmp", "uploads/0.png"):
+        (shelf.gallery / name).parent.mkdir(exist_ok=True)
+        (shelf.gallery / name).write_bytes(b"half")
+    shelf.index()
+    assert shelf.tables() == draft
+    assert not list(shelf.gallery.glob("**/*.tmp"))
+    assert (shelf.gallery / "uploads/0.png").exists()
+
+
+def test_a_reader_that_a_rebuild_overtakes_opens_the_new_gallery(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rebuild ends between two steps of opening: once before the tables are opened, once before they are read."""
+    real = GalleryStore.__init__
+
+    def overtaken(store: GalleryStore, tables_dir: Path, **options: Any) -> None:
+        monkeypatch.setattr(GalleryStore, "__init__", real)
+        shelf.index(rebuild=True)
+        real(store, tables_dir, **options)
+
+    monkeypatch.setattr(GalleryStore, "__init__", overtaken)
+    assert Gallery.open(shelf.gallery).store.num_images() == 6
+    held = Gallery.open(shelf.gallery)
+    shelf.index(rebuild=True)
+    given = iter([held, Gallery.open(shelf.gallery)])
+    monkeypatch.setattr(Gallery, "open", lambda _gallery: next(given))
+    assert len(SearchEngine.open(shelf.gallery, encode=False).rows) == 6
 
 
 def test_a_plain_run_after_an_interrupted_rebuild_works_on_the_old_gallery(shelf: Shelf) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from correction_cases import made_gallery, shown
 
 from nearid_search.errors import GalleryCorruptError, GalleryLockedError
+from nearid_search.indexer import store
 from nearid_search.indexer.corrections import desk as correction_desk
 from nearid_search.indexer.corrections.log import LOG_NAME, CorrectionLog
 from nearid_search.indexer.gallery import Gallery
@@ -110,6 +112,48 @@ def test_a_picture_whose_confirmation_was_never_written_leaves_no_trace(tmp_path
         correct()
         assert not Gallery.open(gallery.folder).store.hidden_keys()
     assert len(shown(gallery)) == 2
+
+
+@pytest.mark.parametrize("made", ["hidden.lance", "hidden.lance/_transactions", "hidden.lance/_versions"])
+def test_a_table_that_was_only_begun_counts_as_none(tmp_path: Path, made: str) -> None:
+    gallery = made_gallery(tmp_path / ".nearid", {"cup": 2, "jug": 1})
+    (gallery.folder / "tables" / made).mkdir(parents=True)
+    assert not Gallery.open(gallery.folder).store.hidden_keys()
+    gallery.corrections.remove("cup")
+    assert set(shown(gallery).values()) == {"jug"}
+    gallery.corrections.undo()
+    assert set(shown(gallery).values()) == {"cup", "jug"}
+
+
+def test_a_table_with_rows_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    gallery = made_gallery(tmp_path / ".nearid", {"cup": 2, "jug": 1})
+    gallery.corrections.remove("cup")
+    shutil.rmtree(gallery.folder / "tables/hidden.lance/_versions")
+    with pytest.raises(GalleryCorruptError, match=r"table hidden in .* cannot be opened .*--rebuild"):
+        gallery.corrections.rename("jug", "pot")
+
+
+def test_a_reader_believes_of_the_log_what_its_tables_follow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = made_gallery(tmp_path / ".nearid", {"cup": 2, "jug": 1})
+
+    def interrupt(*_arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    def told_and_shown(gallery: Gallery) -> tuple[bool, str]:
+        names = gallery.store.image_table(["path", "identity"]).to_pylist()
+        (shown,) = {row["identity"] for row in names if row["path"] == "catalog/cup/1.png"}
+        return bool(gallery.corrections_that_hold().not_shown), shown
+
+    for step, wanted in (("change_rows", (False, "cup")), ("mark_done", (True, "catalog/cup/1.png"))):
+        with monkeypatch.context() as patched:
+            patched.setattr(CorrectionLog if step == "mark_done" else store, step, interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                Gallery.open(before.folder).corrections.reject("catalog/cup/1.png", "cup")
+        assert told_and_shown(Gallery.open(before.folder)) == wanted
+        assert told_and_shown(before) == (False, "cup")
+        Gallery.open(before.folder).corrections.undo()
+    assert told_and_shown(Gallery.open(before.folder)) == (False, "cup")
 
 
 def test_corrections_of_several_processes_are_queued_and_all_kept(tmp_path: Path) -> None:

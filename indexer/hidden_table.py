@@ -1,0 +1,35 @@
+"""The table of images that no answer shows; it is made when it is first needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from nearid_search.errors import GalleryCorruptError
+from nearid_search.indexer.sql import first_sentence
+
+HIDDEN = "hidden"
+
+
+def find_hidden(database: Any, tables_dir: Path) -> Any | None:  # noqa: ANN401  (LanceDB's classes)
+    """Open the table, or return None if there is none.
+
+    A folder that never held a row counts as none: a process was killed while it made the table.
+
+    Args:
+        database: LanceDB's connection to the tables.
+        tables_dir: their folder.
+
+    Raises:
+        GalleryCorruptError: if it has rows and cannot be opened.
+    """
+    if HIDDEN not in database.list_tables().tables:
+        return None
+    try:
+        return database.open_table(HIDDEN)
+    except (ValueError, FileNotFoundError, RuntimeError, OSError) as error:
+        if not any((tables_dir / f"{HIDDEN}.lance" / "data").glob("*")):
+            return None
+        raise GalleryCorruptError(
+            f"the table {HIDDEN} in {tables_dir} cannot be opened ({first_sentence(error)}): index again with --rebuild"
+        ) from error
