@@ -71,6 +71,8 @@ def carry_confirmed(folder: Path, draft: Gallery, encoder: ImageEncoder) -> list
     lost = []
     for record in _still_there(folder, corrections.added.values()):
         if record.key in present:
+            # An earlier try may have been killed between the two, and an image without a file is deleted.
+            draft.store.record_files([record], known=[record.path])
             continue
         pin = corrections.pins.get(record.key or "")
         try:

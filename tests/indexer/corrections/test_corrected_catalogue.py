@@ -14,6 +14,7 @@ from nearid_search.engine import SearchEngine
 from nearid_search.errors import CorrectionError
 from nearid_search.indexer.catalogue.build import index_catalogue
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.store import GalleryStore
 from nearid_search.records import QueryAnswer
 from nearid_search.reports import IndexReport
 
@@ -119,6 +120,24 @@ def test_a_picture_from_elsewhere_comes_in_as_a_view_and_stays(shop: Shop) -> No
     (failure,) = shop.index(rebuild=True).failures
     assert failure.error.startswith("confirmed, and not in the new gallery: ")
     assert "photo.png" not in shown(shop.gallery)
+
+
+def test_a_rebuild_stopped_between_a_picture_from_elsewhere_and_its_file_loses_neither(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw(shop.folder.parent / "photo.png", 9)
+    shop.gallery.corrections.confirm("photo.png", "cup", encoder=shop.encoder)
+    before = shop.shown()
+
+    def interrupt(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(GalleryStore, "record_files", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            shop.index(rebuild=True)
+    shop.index(rebuild=True)
+    assert shop.shown() == before
 
 
 def test_undoing_takes_a_picture_from_elsewhere_out(shop: Shop) -> None:
