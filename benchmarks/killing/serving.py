@@ -114,3 +114,4 @@ class Serving(Case):
         gallery = Gallery.open(shop.gallery)
         for request in REQUESTS[len(log_of(shop.gallery)) :]:
             request.make(gallery, shops.encoder)
+        gallery.corrections.tag("after")  # whoever writes next ends a last correction that is in the log alone
