@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -43,6 +44,7 @@ def main() -> None:
     """Kill and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, default=60, help="for each kind of process")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="for all of it; what is left goes on next time")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, required=True, help="folder for copies, and for what has been done")
     parser.add_argument("--kinds", nargs="+", default=[case.name for case in CASES], help="of process, by name")
@@ -54,14 +56,17 @@ def main() -> None:
     for number, case in enumerate(CASES):
         if case.name in options.kinds:
             rng = np.random.default_rng((options.seed, number))
-            kinds[case.name] = measure(case, options.points, rng, shops, options.work.absolute())
+            until = time.monotonic() + 60 * options.minutes / len(options.kinds)
+            kinds[case.name] = measure(case, options.points, rng, shops, options.work.absolute(), until=until)
     total = sum(kind["killed"] for kind in kinds.values())
     survived = sum(kind["survived"] for kind in kinds.values())
     measured = {"seed": options.seed, "killed": total, "survived": survived, "kinds": kinds}
     write_result("kill_points", measured, load_before=load_before)
 
 
-def measure(case: Case, count: int, rng: np.random.Generator, shops: Shops, work: Path) -> dict[str, Any]:
+def measure(
+    case: Case, count: int, rng: np.random.Generator, shops: Shops, work: Path, *, until: float = math.inf
+) -> dict[str, Any]:
     """Kill one kind of process at many points; those that an earlier run has done are not done again.
 
     Args:
@@ -70,6 +75,7 @@ def measure(case: Case, count: int, rng: np.random.Generator, shops: Shops, work
         rng: chooses them.
         shops: the states to start from.
         work: folder for copies and for the list of what has been done.
+        until: no point is begun after this reading of the monotonic clock.
     """
     name = case.name.replace(" ", "_")
     whole = run_whole(case, shops, work / f"{name}-whole")
@@ -78,6 +84,8 @@ def measure(case: Case, count: int, rng: np.random.Generator, shops: Shops, work
     for number, point in enumerate(choose_points(whole, count, rng)):
         if number < len(done):
             continue
+        if time.monotonic() > until:
+            break
         started = time.perf_counter()
         trial = run_trial(case, point, whole, shops, work / f"{name}-{number}")
         done.append({**asdict(point), **asdict(trial)})
@@ -96,9 +104,10 @@ def choose_points(whole: Whole, count: int, rng: np.random.Generator) -> list[Po
         rng: chooses.
     """
     moments = count if not whole.changes else max(round(_BY_TIME * count), count - whole.changes)
-    changes = sorted(rng.choice(whole.changes, count - moments, replace=False) + 1) if count > moments else []
-    seconds = np.sort(rng.uniform(0, whole.seconds, moments))
-    return [*(Point(change=int(number)) for number in changes), *(Point(seconds=float(at)) for at in seconds)]
+    changes = rng.choice(whole.changes, count - moments, replace=False) + 1 if count > moments else []
+    seconds = rng.uniform(0, whole.seconds, moments)
+    points = [*(Point(change=int(number)) for number in changes), *(Point(seconds=float(at)) for at in seconds)]
+    return [points[place] for place in rng.permutation(count)]  # a run that is stopped has been everywhere
 
 
 def summarize_trials(whole: Whole, trials: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -42,6 +42,9 @@ class Case(Protocol):
     name: str
     """What it is called in results."""
 
+    not_compared: frozenset[str] = frozenset()
+    """Parts of the state that depend on the time a process was given."""
+
     @abstractmethod
     def start(self, shops: Shops) -> Shop:
         """Return the state that it starts from."""

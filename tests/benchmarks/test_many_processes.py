@@ -1,4 +1,4 @@
-"""Writers and readers on one gallery for three seconds; ``benchmarks/many_processes.py`` lets them go on for a minute."""
+"""Writers and readers on one gallery for seconds; ``benchmarks/many_processes.py`` lets them go on for a minute."""
 
 from pathlib import Path
 
