@@ -40,7 +40,8 @@ class IndexConfig:
     Attributes:
         batch_size: images an encoder call.
         decoders: threads that read and decode; 0 means one a processor core.
-        write_rows: images a write; a crash loses at most this many.
+        write_rows: images a write; a crash loses at most two such batches, the one being written and the one being
+            filled.
         write_seconds: a smaller batch is written after this long.
         keep_missing: keep images whose files are gone.
         keep_whole: whether a gallery of painted-over pictures also keeps the embeddings of the whole ones; None: as it

@@ -79,10 +79,10 @@ def test_an_interrupt_keeps_what_is_done(folder: Path, whole: Path, encoder: Ide
     assert_ends_as_if_never_stopped(folder, stopped, whole, encoder)
 
 
-@pytest.mark.parametrize("seed", range(3), ids=lambda seed: f"seed={seed}")
-def test_a_killed_process_loses_a_batch_at_most(folder: Path, whole: Path, encoder: IdentityEncoder, seed: int) -> None:
-    after = int(np.random.default_rng(seed).integers(2, NUM_FILES))
-    stopped = folder.parent / f"killed-{seed}"
+def test_a_killed_process_loses_a_batch_at_most(folder: Path, whole: Path, encoder: IdentityEncoder) -> None:
+    """``tests/benchmarks/test_kill_points.py`` kills in more places, where there is a C compiler."""
+    after = int(np.random.default_rng(0).integers(2, NUM_FILES))
+    stopped = folder.parent / "killed"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, str(folder), str(stopped), str(after)], env=environment, timeout=60, check=False
