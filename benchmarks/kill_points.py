@@ -104,7 +104,7 @@ def choose_points(whole: Whole, count: int, rng: np.random.Generator) -> list[Po
         rng: chooses.
     """
     moments = count if not whole.changes else max(round(_BY_TIME * count), count - whole.changes)
-    changes = rng.choice(whole.changes, count - moments, replace=False) + 1 if count > moments else []
+    changes = 1 + rng.permutation(whole.changes)[: count - moments]
     seconds = rng.uniform(0, whole.seconds, moments)
     points = [*(Point(change=int(number)) for number in changes), *(Point(seconds=float(at)) for at in seconds)]
     return [points[place] for place in rng.permutation(count)]  # a run that is stopped has been everywhere

@@ -41,6 +41,7 @@ class Member:
     """One process and the lines that it has written so far."""
 
     role: str
+    command: list[str]
     process: subprocess.Popen[str]
     lines: list[dict[str, Any]] = field(default_factory=list)
     thread: threading.Thread | None = None
@@ -112,15 +113,12 @@ def check_log(shop: Shop, writers: Sequence[Member]) -> list[str]:
         writers: those that corrected.
     """
     acknowledged = {
-        line["entry"]: (member.process.args[-1], line["said"])  # type: ignore[index]
-        for member in writers
-        for line in member.lines
-        if line.get("entry") is not None
+        line["entry"]: line["said"] for member in writers for line in member.lines if line.get("entry") is not None
     }
     logged = {entry.number: entry.what for entry in CorrectionLog(shop.gallery).entries}
     faults = [
         f"entry {number} was acknowledged as {said!r}, the log has {logged.get(number)!r}"
-        for number, (_, said) in acknowledged.items()
+        for number, said in acknowledged.items()
         if logged.get(number) != said
     ]
     unsaid = sorted(logged.keys() - acknowledged.keys())
@@ -160,7 +158,7 @@ def _start(role: str, program: str, *arguments: str) -> Member:
     paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     pipe, nothing = subprocess.PIPE, subprocess.DEVNULL
     process = subprocess.Popen(command, stdout=pipe, stderr=nothing, text=True, env={**os.environ, **paths})
-    member = Member(role, process)
+    member = Member(role, command, process)
     member.thread = threading.Thread(target=member.read, daemon=True)
     member.thread.start()
     return member
@@ -176,7 +174,7 @@ def _kill(member: Member) -> None:
 
 
 def _note(member: Member) -> str:
-    shop = Path(member.process.args[2])  # type: ignore[index]
+    shop = Path(member.command[2])
     try:
         return (shop / "gallery/writer.json").read_text()
     except OSError:
