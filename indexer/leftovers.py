@@ -13,8 +13,8 @@ from nearid_search.indexer.manifest import DRAFT_NAME, HEAD_NAME, MANIFEST_NAME,
 def delete_leftovers(folder: Path) -> None:
     """Delete tables and heads that neither the manifest nor a draft names, and files that were never finished.
 
-    Where either of the two cannot be read nothing is deleted: what it names is unknown. An upload that no correction
-    speaks of stays, too, because a log that was lost would look the same.
+    Where either of the two cannot be read nothing is deleted: what it names is unknown. Uploads that are whole are the
+    matter of ``unused_uploads``.
 
     Args:
         folder: the gallery's folder, which has a manifest; the caller holds its writer lock.
