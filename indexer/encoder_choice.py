@@ -9,6 +9,7 @@ from nearid_search.config import EncoderConfig
 from nearid_search.errors import GalleryCorruptError
 from nearid_search.foreground import AUTO, MASK, NETWORKS
 from nearid_search.head_file import read_head_manifest
+from nearid_search.indexer.kept_head import local_head
 from nearid_search.indexer.location import locate_gallery
 from nearid_search.indexer.manifest import EncoderRecord, read_manifest, require_encoder
 from nearid_search.shipped_heads import AUTO_HEAD, NO_HEAD, find_head
@@ -50,7 +51,7 @@ def find_encoder_config(
         NoEncoderError: if the gallery's embeddings were imported.
         WeightsError: if the head cannot be read.
     """
-    folder = locate_gallery(Path(gallery) if gallery is not None else None)
+    folder = locate_gallery(gallery)
     record = _known_encoder(folder, fresh=fresh)
     known = None if record is None else require_encoder(folder, record)
     chosen = None if head is None else str(head)
@@ -68,7 +69,7 @@ def find_encoder_config(
     if dtype is None or (dtype == "auto" and not fresh):
         dtype = known[1]
     if chosen is None and record.head is not None:
-        chosen = str(folder / record.head)
+        chosen = str(local_head(folder / record.head))
     kept = None if chosen == NO_HEAD else chosen
     return EncoderConfig(backbone=known[0], dtype=dtype, device=device, head=kept, **painted)
 

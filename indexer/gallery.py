@@ -17,6 +17,7 @@ from nearid_search.indexer.corrections.log import CorrectionLog
 from nearid_search.indexer.corrections.restore_point import holding, versions_at
 from nearid_search.indexer.corrections.state import Corrections
 from nearid_search.indexer.encoder_choice import foreground_option, head_option
+from nearid_search.indexer.kept_head import local_head
 from nearid_search.indexer.location import display_path, locate_gallery, require_gallery
 from nearid_search.indexer.manifest import (
     HEAD_NAME,
@@ -79,7 +80,7 @@ class Gallery:
             GalleryCorruptError: if its files are damaged.
             GalleryMismatchError: if a later version wrote it.
         """
-        folder = locate_gallery(Path(gallery) if gallery is not None else None)
+        folder = locate_gallery(gallery)
         manifest = read_manifest(folder, name=manifest_name)
         require_gallery(folder, exists=manifest is not None)
         assert manifest is not None  # noqa: S101  (require_gallery has raised)
@@ -199,9 +200,9 @@ class Gallery:
 
     @property
     def head_folder(self) -> Path | None:
-        """Folder of the head that made its embeddings; None if the frozen readout did."""
+        """Folder of this machine with the head that made its embeddings; None if the frozen readout did."""
         head = self.manifest.encoder.head
-        return None if head is None else self.folder / head
+        return None if head is None else local_head(self.folder / head)
 
     @property
     def index_dir(self) -> Path:
@@ -224,7 +225,8 @@ class Gallery:
         from nearid_search.encoder import open_encoder
 
         backbone, dtype = require_encoder(self.folder, self.manifest.encoder)
-        head = None if self.head_folder is None else str(self.head_folder)
+        folder = self.head_folder
+        head = None if folder is None else str(folder)
         record = self.manifest.encoder
         config = EncoderConfig(
             backbone=backbone,

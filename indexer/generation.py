@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -21,6 +22,6 @@ def table_generation(tables_dir: Path, table: str, version: int) -> str:
     """
     versions = tables_dir / f"{table}.lance" / "_versions"
     for name in (f"{2**64 - 1 - version:020}.manifest", f"{version}.manifest"):
-        if (versions / name).is_file():
+        with suppress(FileNotFoundError):
             return hashlib.sha256((versions / name).read_bytes()).hexdigest()
     return ""

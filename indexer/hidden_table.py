@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nearid_search.errors import GalleryCorruptError
+from nearid_search.indexer.object_tables import guarded, store_error
 from nearid_search.indexer.sql import first_sentence
 
 HIDDEN = "hidden"
@@ -22,12 +23,15 @@ def find_hidden(database: Any, tables_dir: Path) -> Any | None:  # noqa: ANN401 
 
     Raises:
         GalleryCorruptError: if it has rows and cannot be opened.
+        StorageError: if it is in an object store that refuses.
     """
     if HIDDEN not in database.list_tables().tables:
         return None
     try:
-        return database.open_table(HIDDEN)
+        return guarded(database.open_table(HIDDEN), tables_dir)
     except (ValueError, FileNotFoundError, RuntimeError, OSError) as error:
+        if refused := store_error(tables_dir, error):
+            raise refused from error
         if not any((tables_dir / f"{HIDDEN}.lance" / "data").glob("*")):
             return None
         raise GalleryCorruptError(

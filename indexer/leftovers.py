@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
+from nearid_search.durable_file import remove_folder
 from nearid_search.errors import GalleryCorruptError, GalleryMismatchError
 from nearid_search.indexer.location import UPLOADS_DIRNAME
 from nearid_search.indexer.manifest import DRAFT_NAME, HEAD_NAME, MANIFEST_NAME, TABLES_NAME, read_manifest
@@ -30,6 +30,6 @@ def delete_leftovers(folder: Path) -> None:
     for beginning in (TABLES_NAME, HEAD_NAME):
         for path in folder.glob(f"{beginning}*"):
             if path.name not in in_force:
-                shutil.rmtree(path)
+                remove_folder(path)
     for path in (*folder.glob("*.tmp"), *folder.glob(f"{UPLOADS_DIRNAME}/*.tmp")):
         path.unlink()

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from nearid_search.errors import GalleryNotFoundError
+from nearid_search.object_storage.path import ObjectPath, object_path
 
 GALLERY_DIRNAME = ".nearid"
 GALLERY_VARIABLE = "NEARID_GALLERY"
@@ -17,24 +18,22 @@ UPLOADS_DIRNAME = "uploads"
 """Folder in the gallery's folder that holds pictures which came without a file of their own."""
 
 
-def locate_gallery(gallery: Path | None = None, *, start: Path | None = None) -> Path:
+def locate_gallery(gallery: str | Path | None = None, *, start: Path | None = None) -> Path:
     """Return the folder of the gallery to use, whether or not it exists yet.
 
     In order: ``gallery`` itself, the variable ``NEARID_GALLERY``, the nearest ``.nearid`` in ``start`` or a folder
     above it, and ``.nearid`` in ``start``.
 
     Args:
-        gallery: folder named by the caller.
+        gallery: folder named by the caller, or its address in an object store (``s3://bucket/folder``).
         start: where to look from; the working directory by default.
 
     Returns:
-        An absolute path.
+        An absolute path, or an address as an ``ObjectPath``.
     """
-    if gallery is not None:
-        return Path(os.path.abspath(gallery))
-    named = os.environ.get(GALLERY_VARIABLE)
+    named = os.environ.get(GALLERY_VARIABLE) if gallery is None else str(gallery)
     if named:
-        return Path(os.path.abspath(named))
+        return object_path(named) or Path(os.path.abspath(named))
     here = Path(os.path.abspath(start or Path.cwd()))
     for folder in (here, *here.parents):
         if (folder / GALLERY_DIRNAME).is_dir():
@@ -107,6 +106,8 @@ def display_path(stored: str, *, home: Path) -> str:
     """Return a stored path as a person in the working directory would type it; an address (``s3://``) as it is."""
     if "://" in stored:
         return stored
-    absolute = os.path.join(home, stored)
+    if isinstance(home, ObjectPath) and not stored.startswith("/"):
+        return str(home / stored)
+    absolute = stored if isinstance(home, ObjectPath) else os.path.join(home, stored)
     relative = os.path.relpath(absolute)
     return absolute if relative.startswith(os.pardir + os.sep) else relative

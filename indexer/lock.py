@@ -14,6 +14,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from nearid_search.errors import GalleryLockedError, GalleryWriteError
+from nearid_search.object_storage.lease import writer_lease
+from nearid_search.object_storage.path import ObjectPath
 
 
 @contextmanager
@@ -30,7 +32,12 @@ def writer_lock(gallery_dir: Path, *, wait: float = 0) -> Iterator[None]:
     Raises:
         GalleryLockedError: if another process holds the lock; the message names it.
         GalleryWriteError: if the folder cannot be written.
+        StorageError: if it is in an object store that refuses.
     """
+    if isinstance(gallery_dir, ObjectPath):
+        with writer_lease(gallery_dir, wait=wait):
+            yield
+        return
     holder_path = gallery_dir / "writer.json"
     lock = FileLock(gallery_dir / "writer.lock")
     try:

@@ -21,6 +21,7 @@ from nearid_search.errors import FilterError, GalleryCorruptError
 from nearid_search.indexer.generation import table_generation
 from nearid_search.indexer.hidden_table import HIDDEN, find_hidden
 from nearid_search.indexer.image_rows import add_rows, change_rows, delete_rows
+from nearid_search.indexer.object_tables import connect_tables, guarded, store_error
 from nearid_search.indexer.rows import FileRecord, ImageRow, file_records
 from nearid_search.indexer.schema import (
     CATALOGUE_IDENTITY,
@@ -53,17 +54,15 @@ class GalleryStore:
     """
 
     def __init__(self, tables_dir: Path, *, version: int | None = None, column: str = EMBEDDING) -> None:
-        import lancedb
-
         self.column = column
         self._folder = tables_dir
-        self._database = lancedb.connect(str(tables_dir))
+        self._database = connect_tables(tables_dir)
         try:
-            self._images = self._database.open_table("images")
-            self._files = self._database.open_table("files")
+            self._images = self._open_table("images")
+            self._files = self._open_table("files")
         except (ValueError, FileNotFoundError, RuntimeError, OSError) as error:
             reason = str(error).splitlines()[0]
-            raise GalleryCorruptError(
+            raise store_error(tables_dir, error) or GalleryCorruptError(
                 f"the tables in {tables_dir} cannot be opened ({reason}): index again with --rebuild"
             ) from error
         if version is not None:
@@ -81,14 +80,12 @@ class GalleryStore:
         Raises:
             GalleryCorruptError: if those that are there have other columns, as after a crash before the manifest.
         """
-        import lancedb
-
-        database = lancedb.connect(str(tables_dir))
+        database = connect_tables(tables_dir)
         for name, schema in (("images", images_schema(dim, keeps_whole=keeps_whole)), ("files", files_schema())):
             try:
                 database.create_table(name, schema=schema, exist_ok=True)
             except ValueError as error:
-                raise GalleryCorruptError(
+                raise store_error(tables_dir, error) or GalleryCorruptError(
                     f"{tables_dir} holds tables of another width, which no manifest describes: remove that folder and "
                     "give the command again"
                 ) from error
@@ -113,9 +110,12 @@ class GalleryStore:
     def hidden(self) -> Any:  # noqa: ANN401  (LanceDB's class)
         """The table of images that no answer shows; made empty if it is missing, so it takes the writer lock."""
         found = find_hidden(self._database, self._folder)
-        return (
-            self._database.create_table(HIDDEN, schema=self._images.schema, exist_ok=True) if found is None else found
-        )
+        if found is not None:
+            return found
+        return guarded(self._database.create_table(HIDDEN, schema=self._images.schema, exist_ok=True), self._folder)
+
+    def _open_table(self, name: str) -> Any:  # noqa: ANN401  (LanceDB's class)
+        return guarded(self._database.open_table(name), self._folder)
 
     def hidden_keys(self) -> set[str]:
         """Return the keys of the images that no answer shows."""

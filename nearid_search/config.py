@@ -132,7 +132,8 @@ class ServeConfig:
         queue: pictures that may wait for the encoder; one more is refused.
         time_limit: seconds that receiving a request, and then answering its pictures, may take; a body that comes at
             256 KiB a second or more has longer.
-        refresh_every: seconds between looks at whether another process has written to the gallery.
+        refresh_every: seconds between looks at whether another process has written to the gallery; ten at
+            least where it is in an object store.
 
     Raises:
         ConfigError: if an amount cannot be read or is out of range.

@@ -1,12 +1,16 @@
-"""Files that a crash leaves as they were or as they should be, never in between."""
+"""Files that a crash leaves as they were or as they should be, never in between; in an object store they always are."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from nearid_search.object_storage.lease import require_lease
+from nearid_search.object_storage.path import ObjectPath
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -17,8 +21,13 @@ def write_file(path: Path, content: bytes) -> None:
         content: all of it.
 
     Raises:
+        GalleryLockedError: if it belongs to a gallery in an object store and another process may be writing that now.
         OSError: if it cannot be written; an earlier file of that name is still there.
     """
+    if isinstance(path, ObjectPath):
+        require_lease(path, always=False)
+        path.write_bytes(content)
+        return
     write_files({path: content})
 
 
@@ -31,6 +40,10 @@ def write_files(contents: Mapping[Path, bytes]) -> None:
     Raises:
         OSError: if one cannot be written.
     """
+    if any(isinstance(path, ObjectPath) for path in contents):
+        for path, content in contents.items():
+            write_file(path, content)
+        return
     temporaries = {path: path.with_name(f"{path.name}.tmp") for path in contents}
     for path, temporary in temporaries.items():
         with temporary.open("wb") as file:
@@ -62,12 +75,30 @@ def rename(source: Path, target: Path) -> None:
     Raises:
         OSError: if it cannot be renamed.
     """
+    if isinstance(source, ObjectPath):
+        # Two steps, and not one: whoever finds both knows that the second is missing.
+        write_file(target, source.read_bytes())
+        source.unlink()
+        return
     source.replace(target)
     folder = os.open(target.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def remove_folder(folder: Path) -> None:
+    """Delete a folder and everything in it.
+
+    Raises:
+        OSError: if something cannot be deleted.
+    """
+    if isinstance(folder, ObjectPath):
+        require_lease(folder)
+        folder.remove_folder()
+    else:
+        shutil.rmtree(folder)
 
 
 @contextmanager

@@ -20,7 +20,8 @@
     │  ├─ GalleryWriteError(OSError)       no permission, no space
     │  ├─ IndexUnusableError               the search index is damaged or another gallery's; search does without it
     │  ├─ NoEncoderError                   imported embeddings: nothing here can encode a picture
-    │  └─ RerankUnusableError              what was measured of re-ranking is damaged or another gallery's
+    │  ├─ RerankUnusableError              what was measured of re-ranking is damaged or another gallery's
+    │  └─ StorageError                     an object store refuses, does not answer, or has no such bucket
     ├─ MissingExtraError(ImportError)      carries .extra; prints the pip line
     ├─ ServiceError                        a request the service refuses, or no service; carries .status
     │  └─ ServiceBusyError                 too much to do at the moment; carries .retry_after
@@ -117,6 +118,10 @@ class NoEncoderError(GalleryError):
 
 class RerankUnusableError(GalleryError):
     """What was measured of re-ranking is damaged or of other embeddings; a gallery answers without re-ranking."""
+
+
+class StorageError(GalleryError):
+    """An object store refuses, gives no answer, or has no such bucket; or what comes from it cannot be kept here."""
 
 
 class MissingExtraError(NearIDError, ImportError):

@@ -144,5 +144,5 @@ class ImageEncoder(ABC):
     def _prepared(self, image: Image) -> NDArray[np.uint8]:
         if isinstance(image, np.ndarray):
             return self.prepare(image)
-        path = Path(image)
+        path = image if isinstance(image, Path) else Path(image)  # one of an object store stays one
         return self.prepare(self.read(path).pixels, path.name)

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from nearid_search.errors import ShapeError, UnreadableImageError
+from nearid_search.errors import ShapeError, StorageError, UnreadableImageError
 from nearid_search.image_decoding import DecodedImage, decode_image
 from nearid_search.image_formats import IMAGE_SUFFIXES
+from nearid_search.object_storage.path import ObjectPath
 from nearid_search.pixel_budget import default_max_pixels
 
 __all__ = [
@@ -45,6 +46,8 @@ def read_file(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
     Raises:
         UnreadableImageError: if the path is missing, forbidden, not a regular file, empty or larger than ``max_bytes``.
     """
+    if isinstance(path, ObjectPath):
+        return _read_object(path, max_bytes)
     try:
         # Looked at before it is opened, as opening alone can rewind a tape; opened without blocking, as it may be
         # replaced by a pipe in between.
@@ -64,6 +67,20 @@ def read_file(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
         raise UnreadableImageError(str(path), "empty file: zero bytes")
     if len(data) > max_bytes:
         raise UnreadableImageError(str(path), f"too large: more than {max_bytes:,} bytes")
+    return data
+
+
+def _read_object(path: ObjectPath, max_bytes: int) -> bytes:
+    try:
+        if path.stat().st_size > max_bytes:
+            raise UnreadableImageError(str(path), f"too large: more than {max_bytes:,} bytes")
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UnreadableImageError(str(path), "no such file") from None
+    except StorageError as error:
+        raise UnreadableImageError(str(path), str(error).removeprefix(f"{path}: ")) from error
+    if not data:
+        raise UnreadableImageError(str(path), "empty file: zero bytes")
     return data
 
 

@@ -70,6 +70,7 @@ LAYERS = (
         "errors",
         "explanation",
         "map_ahead",
+        "object_storage",
         "opencv_extra",
         "picture_page",
         "sealed_json",

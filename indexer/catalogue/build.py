@@ -88,7 +88,7 @@ def index_catalogue(
             imported embeddings.
         BackboneError, ConfigError, DeviceUnavailableError, MissingExtraError, WeightsError: from opening the encoder.
     """
-    folder = locate_gallery(Path(gallery) if gallery is not None else None)
+    folder = locate_gallery(gallery)
     search = search or AnnConfig()
     require_backend(search.backend)
     require_gallery_folder(folder)
@@ -184,7 +184,8 @@ class _Job:
             backbone, dtype = require_encoder(self.folder, record)
             if config is not None and config.dtype == "auto" and config.backbone == backbone:
                 config = replace(config, dtype=dtype)
-            kept = None if gallery.head_folder is None else str(gallery.head_folder)
+            head = gallery.head_folder
+            kept = None if head is None else str(head)
             made_by = EncoderConfig(
                 backbone=backbone, dtype=dtype, head=kept, foreground=record.foreground, masks=record.masks
             )

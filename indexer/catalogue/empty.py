@@ -28,7 +28,7 @@ def open_or_make_gallery(
         GalleryError: if the gallery is locked, damaged or unwritable, or the folder holds something else.
         BackboneError, ConfigError, DeviceUnavailableError, MissingExtraError, WeightsError: from opening the encoder.
     """
-    folder = locate_gallery(Path(gallery) if gallery is not None else None)
+    folder = locate_gallery(gallery)
     if read_manifest(folder) is None:
         require_gallery_folder(folder)
         opened = encoder or open_encoder(config or EncoderConfig())

@@ -17,6 +17,8 @@ from typing import Any
 
 from nearid_search.errors import GalleryCorruptError
 from nearid_search.indexer.rows import FileRecord
+from nearid_search.object_storage.lease import append_object
+from nearid_search.object_storage.path import ObjectPath
 from nearid_search.sealed_json import digest
 
 LOG_NAME = "corrections.jsonl"
@@ -178,11 +180,19 @@ class CorrectionLog:
         linked = {**content, "previous": self._last}
         seal = digest(linked)
         line = json.dumps({**linked, "sha256": seal}, ensure_ascii=False, allow_nan=False) + "\n"
+        self._append(line.encode())
+        self._last = seal
+        self._length += len(line.encode())
+
+    def _append(self, line: bytes) -> None:
+        if isinstance(self._path, ObjectPath):
+            append_object(self._path, line, length=self._length)
+            return
         is_new = not self._path.exists()
         with self._path.open("ab") as file:
             file.truncate(self._length)
             try:
-                file.write(line.encode())
+                file.write(line)
                 file.flush()
                 os.fsync(file.fileno())
             except OSError:
@@ -190,8 +200,6 @@ class CorrectionLog:
                 raise
         if is_new:
             _sync_folder(self._path.parent)
-        self._last = seal
-        self._length += len(line.encode())
 
     def _read(self) -> Iterator[dict[str, Any]]:
         try:

@@ -93,7 +93,7 @@ def import_embeddings(
     search = search or AnnConfig()
     require_backend(search.backend)
     started = time.perf_counter()
-    folder = locate_gallery(Path(gallery) if gallery is not None else None)
+    folder = locate_gallery(gallery)
     require_gallery_folder(folder)
     with EmbeddingsFile(Path(source), needs=("identity",)) as file:
         job = _Import(file, folder, encoder, batch_rows or rows_at_once(file.dim), on_progress)

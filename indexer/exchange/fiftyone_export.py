@@ -18,6 +18,7 @@ from nearid_search.errors import ConfigError
 from nearid_search.indexer.exchange.row_files import plain_value
 from nearid_search.indexer.exchange.table_export import OnExported
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.object_storage.path import ObjectPath
 from nearid_search.reports import TableExportReport
 
 FIFTYONE = "fiftyone"
@@ -103,7 +104,7 @@ def _samples(gallery: Gallery, where: str | None, tell: OnExported, total: int) 
 def _sample(row: dict[str, Any], home: Path, names: list[str]) -> dict[str, Any]:
     path = row["path"]
     return {
-        "filepath": path if "://" in path else os.path.abspath(home / path),
+        "filepath": path if "://" in path else _whole(home / path),
         "tags": [],
         "metadata": {"_cls": "ImageMetadata", "width": row["width"], "height": row["height"]},
         "identity": {"_cls": "Classification", "label": row["identity"]},
@@ -111,6 +112,10 @@ def _sample(row: dict[str, Any], home: Path, names: list[str]) -> dict[str, Any]
         "embedding": row["embedding"],
         **{_field(name): plain_value(row[name]) for name in names},
     }
+
+
+def _whole(path: Path) -> str:
+    return str(path) if isinstance(path, ObjectPath) else os.path.abspath(path)
 
 
 def _field(name: str) -> str:

@@ -33,8 +33,17 @@ from nearid_search.indexer.search.index_manifest import (
 )
 from nearid_search.indexer.search.index_recipe import RECIPES, SearchSettings
 from nearid_search.indexer.search.index_rows import GalleryRows, match_rows, row_digests
+from nearid_search.indexer.search.object_index import (
+    UNREAD,
+    fetch_index,
+    missing_object,
+    publish_object,
+    scratch_file,
+)
 from nearid_search.indexer.search.row_file import Positions, read_rows, write_embeddings, write_rows
 from nearid_search.indexer.search.row_keys import key_array
+from nearid_search.object_storage.lease import require_lease
+from nearid_search.object_storage.path import ObjectPath
 from nearid_search.similarity import Rows
 
 
@@ -163,8 +172,12 @@ def open_index(index_dir: Path, rows: GalleryRows, *, mapped: bool = True) -> St
 
 
 def _open(index_dir: Path, manifest: IndexManifest, rows: GalleryRows, *, mapped: bool) -> StoredIndex:
-    check_files(index_dir, manifest, sizes_only=("embeddings",))
-    paths = {part: index_dir / file.name for part, file in manifest.files.items()}
+    folder = index_dir
+    if isinstance(index_dir, ObjectPath):
+        folder = fetch_index(index_dir, manifest)
+    else:
+        check_files(index_dir, manifest, sizes_only=(UNREAD,))
+    paths = {part: folder / file.name for part, file in manifest.files.items()}
     ann = AnnIndex.read(paths["vectors"], RECIPES[manifest.recipe], manifest.trained_rows, mapped=mapped)
     count = manifest.files["embeddings"].size // (4 * manifest.dim)
     kept = read_rows(paths["rows"], count=count, num_positions=manifest.positions)
@@ -195,7 +208,7 @@ def check_origin(manifest: IndexManifest, rows: GalleryRows) -> None:
 
 
 def check_files(index_dir: Path, manifest: IndexManifest, *, sizes_only: Collection[str] = ()) -> None:
-    """Compare every file with the size and the SHA-256 it was written with.
+    """Compare every file with the size and the SHA-256 it was written with; in an object store with its size.
 
     Args:
         index_dir: the index's folder.
@@ -206,6 +219,11 @@ def check_files(index_dir: Path, manifest: IndexManifest, *, sizes_only: Collect
         IndexUnusableError: if one is missing or differs.
         OSError: if one cannot be read.
     """
+    if isinstance(index_dir, ObjectPath):
+        fault = missing_object(index_dir, manifest)
+        if fault is not None:
+            raise IndexUnusableError(fault)
+        return
     for part, file in manifest.files.items():
         path = index_dir / file.name
         if not path.exists():
@@ -235,6 +253,8 @@ def sweep(index_dir: Path, manifest: IndexManifest | None) -> None:
     Raises:
         OSError: if a file cannot be deleted.
     """
+    if isinstance(index_dir, ObjectPath):
+        require_lease(index_dir)
     in_force = set() if manifest is None else {INDEX_MANIFEST, *(file.name for file in manifest.files.values())}
     if index_dir.is_dir():
         for path in index_dir.iterdir():
@@ -243,10 +263,13 @@ def sweep(index_dir: Path, manifest: IndexManifest | None) -> None:
 
 
 def _write(path: Path, write: Callable[[Path], None]) -> DataFile:
-    temporary = path.with_name(f"{path.name}.tmp")
+    temporary = scratch_file(path)
     write(temporary)
     file = DataFile(name=path.name, size=temporary.stat().st_size, sha256=_sha256(temporary))
-    publish(temporary, path)
+    if isinstance(path, ObjectPath):
+        publish_object(temporary, path)
+    else:
+        publish(temporary, path)
     return file
 
 

@@ -14,6 +14,7 @@ from nearid_search.indexer.search.checked_vectors import CheckedVectors
 from nearid_search.indexer.search.index_file import StoredIndex, open_index
 from nearid_search.indexer.search.index_recipe import RECIPES
 from nearid_search.indexer.search.index_rows import GalleryRows
+from nearid_search.indexer.search.kept_rows import use_kept_rows
 from nearid_search.indexer.search.lance_backend import LanceBackend
 from nearid_search.indexer.search.lance_index import lance_index_state
 
@@ -43,6 +44,7 @@ def open_backend(
     if check_backend(name) == LANCE or (name == "auto" and not index_dir.exists() and lance_index_state(rows.store)):
         return LanceBackend(rows)
     if name != "auto" and name not in RECIPES:
+        use_kept_rows(index_dir, rows, on_warning=on_warning)
         return make_backend(name, rows.vectors, device=device)
     try:
         stored = open_index(index_dir, rows)
@@ -52,6 +54,7 @@ def open_backend(
         on_warning(f"{error}; {_instead(name)}: index again to make it anew")
         stored = None
     if stored is None:
+        use_kept_rows(index_dir, rows, on_warning=on_warning)
         return make_backend(name, rows.vectors)
     if name not in ("auto", stored.manifest.recipe):
         on_warning(f"the stored index is {stored.manifest.recipe}, not {name}; {_instead(name)}")

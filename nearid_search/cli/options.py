@@ -10,10 +10,22 @@ import typer
 from nearid_search.config import EncoderConfig
 from nearid_search.errors import ConfigError
 from nearid_search.indexer.search.backend import BACKENDS
+from nearid_search.object_storage.path import object_path
+
+
+def _gallery(named: str) -> Path:
+    """Keep both slashes of an address, which a plain ``Path`` makes one."""
+    return object_path(named) or Path(named)
+
 
 GalleryOption = Annotated[
     Path | None,
-    typer.Option("--gallery", help="Folder of the gallery. Default: $NEARID_GALLERY, or the nearest .nearid."),
+    typer.Option(
+        "--gallery",
+        parser=_gallery,
+        metavar="<path>",
+        help="Folder of the gallery, or s3://bucket/folder (gs, az). Default: $NEARID_GALLERY, or the nearest .nearid.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout instead of tables.")]
 HeadOption = Annotated[

@@ -13,9 +13,13 @@ from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.gallery_stamp import gallery_stamp
 from nearid_search.indexer.lock import writer_lock
 from nearid_search.indexer.search.index_refresh import refresh_search, would_extend
+from nearid_search.object_storage.path import ObjectPath
 from nearid_search.server.snapshot import Snapshot
 
 _log = logging.getLogger(__name__)
+
+STORE_SECONDS = 10.0
+"""The least between two looks at a gallery in an object store, where a look is a dozen requests that are paid for."""
 
 OpenEngine = Callable[[Gallery, ImageEncoder | None], SearchEngine]
 OnRefresh = Callable[[str], None]
@@ -27,7 +31,7 @@ class LiveGallery:
     Args:
         gallery: the gallery.
         open_engine: opens an engine, with an encoder that is open already if it is given and still fits.
-        every: seconds between two looks.
+        every: seconds between two looks; at least ``STORE_SECONDS`` where the gallery is in an object store.
         encoder: the gallery's, if it is open already.
         mend_index: whether a search index that has fallen behind is brought up to date here.
         on_refresh: told "opened" or "failed" after each try to open the gallery anew.
@@ -44,7 +48,8 @@ class LiveGallery:
         on_refresh: OnRefresh,
     ) -> None:
         self.folder = gallery.folder
-        self._open_engine, self._every, self._mend_index, self._on_refresh = open_engine, every, mend_index, on_refresh
+        self._open_engine, self._mend_index, self._on_refresh = open_engine, mend_index, on_refresh
+        self._every = max(every, STORE_SECONDS) if isinstance(gallery.folder, ObjectPath) else every
         self._opening = threading.Lock()
         self._stopped = threading.Event()
         stamp = gallery_stamp(gallery.folder)

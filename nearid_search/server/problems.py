@@ -28,6 +28,7 @@ _STATUSES: dict[type[NearIDError], int] = {
     errors.NoEncoderError: 409,
     errors.NotFoundError: 404,
     errors.ShapeError: 422,
+    errors.StorageError: 503,
     errors.UnreadableImageError: 422,
 }
 """What is the caller's to mend; all else is the service's fault."""
