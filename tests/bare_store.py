@@ -27,7 +27,8 @@ def bare_store(*, status: int = 200, code: str = "") -> Iterator[str]:
         def do_GET(self) -> None:
             self._answer(objects.get(self.path, b""))
 
-        do_HEAD = do_GET
+        def do_HEAD(self) -> None:
+            self.do_GET()
 
         def _answer(self, content: bytes) -> None:
             body = f"<Error><Code>{code}</Code></Error>".encode() if code else b""

@@ -12,8 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
+SECRET = "not-to-be-seen"
+"""What the tests sign their requests with."""
+
 _ADDRESS = re.compile(r"Running on (http://127\.0\.0\.1:\d+)")
-_REQUEST = re.compile(r'"([A-Z]+) (\S+) HTTP')
+_REQUEST = re.compile(r"(GET|PUT|HEAD|POST|DELETE) (\S+) HTTP")  # what was refused stands between colours
 
 
 class S3Server:

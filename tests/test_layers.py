@@ -81,6 +81,7 @@ LAYERS = (
 )
 RANKS = {name: len(LAYERS) - number for number, names in enumerate(LAYERS) for name in names}
 HEAVY = {
+    "boto3",
     "cv2",
     "torch",
     "torchvision",
@@ -88,6 +89,7 @@ HEAVY = {
     "open_clip",
     "faiss",
     "lancedb",
+    "obstore",
     "pyarrow",
     "onnx",
     "onnxruntime",

@@ -18,6 +18,7 @@ from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.location import display_path, stored_path
 from nearid_search.indexer.schema import CATALOGUE_IDENTITY
 from nearid_search.indexer.search.row_keys import KEY_LENGTH
+from nearid_search.object_storage.path import object_path
 
 _COMPARED = 20_000  # names that are looked at for those like a mistyped one
 _SUGGESTED = 3
@@ -149,7 +150,7 @@ class Targets:
         return known or PictureFile(key, stored, catalogue_label(self._gallery, stored))
 
     def _stored(self, picture: str) -> str:
-        return stored_path(Path(os.path.abspath(picture)), home=self._gallery.home)
+        return stored_path(object_path(picture) or Path(os.path.abspath(picture)), home=self._gallery.home)
 
 
 def check_name(identity: str) -> None:

@@ -27,6 +27,7 @@ class CheckedVectors:
         digests: (N,) what ``row_digests`` said of each row; not from the same file.
         dim: D.
         read_again: reads the same rows from where the file's came from.
+        is_copy: whether the file is a copy on this machine of what is kept elsewhere; a damaged one is deleted.
 
     Attributes:
         on_damage: told in one line of a file that was altered, whose rows are then read again. None: damage is an
@@ -37,12 +38,19 @@ class CheckedVectors:
     """
 
     def __init__(
-        self, path: Path, digests: NDArray[np.uint64], dim: int, *, read_again: Callable[[], Embeddings]
+        self,
+        path: Path,
+        digests: NDArray[np.uint64],
+        dim: int,
+        *,
+        read_again: Callable[[], Embeddings],
+        is_copy: bool = False,
     ) -> None:
         self.on_damage: Callable[[str], None] | None = None
         self._path = path
         self._digests = digests
         self._read_again = read_again
+        self._is_copy = is_copy
         shape = (len(digests), dim)
         # The plain class: NumPy's own for maps slows every access down.
         self._vectors: Embeddings = (
@@ -81,8 +89,11 @@ class CheckedVectors:
 
     def _replace(self) -> None:
         line = f"{self._path} was altered since it was written"
+        if self._is_copy:
+            self._path.unlink(missing_ok=True)
         if self.on_damage is None:
             raise IndexUnusableError(line)
-        self.on_damage(f"{line}; the vectors are read from the tables instead: index again to make it anew")
+        remedy = "the next command makes the copy anew" if self._is_copy else "index again to make it anew"
+        self.on_damage(f"{line}; the vectors are read from the tables instead: {remedy}")
         self._vectors = self._read_again()
         self._unchecked[:] = False

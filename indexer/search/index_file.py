@@ -185,7 +185,13 @@ def _open(index_dir: Path, manifest: IndexManifest, rows: GalleryRows, *, mapped
         raise IndexUnusableError(f"the search index in {index_dir} has parts of different lengths")
     if rows.store.generation == manifest.generation != "":
         read_again = partial(rows.store.embeddings, key_array(kept.labels.column("key")))
-        vectors = CheckedVectors(paths["embeddings"], kept.digests, manifest.dim, read_again=read_again)
+        vectors = CheckedVectors(
+            paths["embeddings"],
+            kept.digests,
+            manifest.dim,
+            read_again=read_again,
+            is_copy=isinstance(index_dir, ObjectPath),
+        )
         rows.use_kept(kept.labels, vectors)
         return StoredIndex(ann, manifest, kept.positions)
     row_of = match_rows(kept.positions.keys, kept.positions.digests, rows)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,7 +19,6 @@ from nearid_search.indexer.search.row_keys import KEY_LENGTH, key_array
 from nearid_search.object_storage.cache import forget_others, keep, kept_folder, sha256_of
 from nearid_search.object_storage.path import ObjectPath
 from nearid_search.sealed_json import read_sealed, seal
-from nearid_search.similarity import Embeddings
 
 _NONE = Positions(np.empty(0, f"S{KEY_LENGTH}"), np.empty(0, np.uint64), np.empty(0, np.int64))
 
@@ -59,8 +57,8 @@ def _take(folder: Path, generation: str, rows: GalleryRows, on_warning: Callable
     if not whole:
         return False
     kept = read_rows(labels, count=about["count"], num_positions=0)
-    read_again = partial(_read_again, vectors, rows, key_array(kept.labels.column("key")))
-    mapped = CheckedVectors(vectors, kept.digests, rows.dim, read_again=read_again)
+    read_again = partial(rows.store.embeddings, key_array(kept.labels.column("key")))
+    mapped = CheckedVectors(vectors, kept.digests, rows.dim, read_again=read_again, is_copy=True)
     mapped.on_damage = on_warning
     rows.use_kept(kept.labels, mapped)
     return True
@@ -75,8 +73,3 @@ def _keep(folder: Path, generation: str, rows: GalleryRows) -> None:
     about = {"encoder": rows.encoder, "count": len(rows), "rows": sha256_of(folder / names[0])}
     keep(folder / names[2], lambda path: path.write_bytes(seal(about)))
     forget_others(folder, names)
-
-
-def _read_again(vectors: Path, rows: GalleryRows, keys: Any) -> Embeddings:  # noqa: ANN401  (an array of keys)
-    vectors.unlink(missing_ok=True)  # so that the next to ask keeps a new one
-    return rows.store.embeddings(keys)

@@ -24,6 +24,7 @@ REQUEST_SECONDS = 60
 RETRIES = 3
 RETRY_SECONDS = 60
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+_FROM_ENVIRONMENT = ("AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_SKIP_SIGNATURE")  # obstore reads these itself
 _STATUS = re.compile(r"status code: (\d{3} [A-Za-z ]+)|status: (\d{3})")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")
@@ -43,7 +44,8 @@ def open_store(scheme: str, bucket: str) -> Any:  # noqa: ANN401  (one of obstor
     """
     if importlib.util.find_spec("obstore") is None:
         raise MissingExtraError("obstore", "cloud", f"a gallery at {scheme}://")
-    return _open(scheme, bucket, s3_endpoint() if scheme == "s3" else None, os.environ.get("AWS_ACCESS_KEY_ID"))
+    endpoint = s3_endpoint() if scheme == "s3" else None
+    return _open(scheme, bucket, endpoint, tuple(os.environ.get(name) for name in _FROM_ENVIRONMENT))
 
 
 def s3_endpoint() -> str | None:
@@ -103,7 +105,7 @@ def reason_of(text: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _open(scheme: str, bucket: str, endpoint: str | None, access_key: str | None) -> Any:  # noqa: ANN401
+def _open(scheme: str, bucket: str, endpoint: str | None, credentials: tuple[str | None, ...]) -> Any:  # noqa: ANN401
     from obstore.store import from_url
 
     settings: dict[str, Any] = {
@@ -116,7 +118,7 @@ def _open(scheme: str, bucket: str, endpoint: str | None, access_key: str | None
     }
     if endpoint is not None:
         settings["config"] = {"aws_endpoint": endpoint}
-    if scheme == "s3" and access_key is None and os.environ.get("AWS_SKIP_SIGNATURE") is None:
+    if scheme == "s3" and not any(credentials):
         settings["credential_provider"] = _configured_credentials(bucket)
     return from_url(f"{scheme}://{bucket}", **settings)
 

@@ -32,6 +32,7 @@ EXPIRES_SECONDS = 60.0
 _ASK_AGAIN_SECONDS = 0.5
 _NO_STATE: Tag = {"e_tag": '"0"', "version": "1"}
 _held: dict[str, _Lease] = {}
+_taken: dict[str, threading.Lock] = {}
 
 
 @contextmanager
@@ -46,13 +47,21 @@ def writer_lease(folder: ObjectPath, *, wait: float = 0) -> Iterator[None]:
         GalleryLockedError: if another holds it; the message names it.
         StorageError: if the store cannot be written, or does not honour conditions.
     """
-    lease = _acquire(folder, wait)
-    _held[str(folder)] = lease
+    # Within a process, too: a thread that has lost its lease must not go on under another thread's.
+    mine = _taken.setdefault(str(folder), threading.Lock())
+    deadline = time.monotonic() + wait
+    if not mine.acquire(timeout=wait):
+        raise GalleryLockedError(f"{folder} is being written by this process {os.getpid()}: wait for it")
     try:
-        yield
+        lease = _acquire(folder, deadline)
+        _held[str(folder)] = lease
+        try:
+            yield
+        finally:
+            del _held[str(folder)]
+            lease.give_back()
     finally:
-        del _held[str(folder)]
-        lease.give_back()
+        mine.release()
 
 
 def require_lease(path: ObjectPath, *, always: bool = True) -> None:
@@ -144,8 +153,7 @@ class _Lease:
         self._tag = tag
 
 
-def _acquire(folder: ObjectPath, wait: float) -> _Lease:
-    deadline = time.monotonic() + wait
+def _acquire(folder: ObjectPath, deadline: float) -> _Lease:
     while True:
         asked = _now()
         claim = _claim()

@@ -5,12 +5,11 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from s3_server import S3Server, s3_server
+from s3_server import SECRET, S3Server, s3_server
 
 from nearid_search.object_storage.path import ObjectPath, object_path
 
 BUCKET = "things"
-SECRET = "not-to-be-seen"
 _numbers = count(1)
 
 
