@@ -39,6 +39,16 @@ class S3Server:
                 self._lines.append(line)
                 self._grown.notify_all()
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables by which a user names it and signs requests."""
+        return {
+            "AWS_ENDPOINT_URL": self.address,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+
     def make_bucket(self, name: str) -> None:
         """Make an empty bucket."""
         self._send(f"/{name}", "PUT")

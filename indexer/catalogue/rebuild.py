@@ -48,13 +48,22 @@ def open_draft(folder: Path, encoder: ImageEncoder, *, keep_whole: bool = False)
         try:
             draft = Gallery.open(folder, manifest_name=DRAFT_NAME)
             draft.check_encoder(encoder)
-            if draft.manifest.encoder.keeps_whole == keep_whole:
+            is_published = draft.manifest.tables == _tables_in_force(folder)  # a crash came before it was deleted
+            if draft.manifest.encoder.keeps_whole == keep_whole and not is_published:
                 return draft
         except (GalleryCorruptError, GalleryMismatchError):
             pass
         (folder / DRAFT_NAME).unlink()  # its tables go with the old ones when the next draft is published
     tables = f"{TABLES_NAME}-{uuid.uuid4().hex[:8]}"
     return Gallery.create(folder, encoder, keep_whole=keep_whole, manifest_name=DRAFT_NAME, tables=tables)
+
+
+def _tables_in_force(folder: Path) -> str | None:
+    try:
+        manifest = read_manifest(folder)
+    except GalleryCorruptError:
+        return None
+    return None if manifest is None else manifest.tables
 
 
 def refuse_to_lose_imports(folder: Path) -> None:

@@ -5,7 +5,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from s3_server import SECRET, S3Server, s3_server
+from s3_server import S3Server, s3_server
 
 from nearid_search.object_storage.path import ObjectPath, object_path
 
@@ -25,10 +25,8 @@ def server() -> Iterator[S3Server]:
 @pytest.fixture
 def s3(server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     """The server, as the environment of a user names it; what is kept of it goes to a folder of the test."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", server.address)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
     monkeypatch.setenv("NEARID_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("NEARID_GALLERY", raising=False)
     return server

@@ -17,9 +17,11 @@ from nearid_search.cli.app import run
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.engine import SearchEngine
 from nearid_search.indexer.catalogue.build import index_catalogue
+from nearid_search.indexer.catalogue.rebuild import open_draft
 from nearid_search.indexer.corrections.log import LOG_NAME
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.lock import writer_lock
+from nearid_search.indexer.manifest import DRAFT_NAME, MANIFEST_NAME
 from nearid_search.object_storage.path import ObjectPath
 
 PICTURES = {"cup/1.png": 1, "cup/2.png": 2, "jug/1.png": 3, "pan/1.png": 4}
@@ -72,6 +74,17 @@ def test_it_answers_and_is_corrected_like_one_on_a_disk(
     shown = [path for views in Gallery.open(folder).views().values() for path, _ in views]
     assert any(path and path.startswith(f"{folder}/uploads/") for path in shown)
     assert sorted(path.name for path in folder.glob("tables*")) == [Gallery.open(folder).manifest.tables]
+
+
+def test_a_draft_that_a_crash_left_published_is_not_written_into(
+    folder: ObjectPath, catalogue: MakeCatalogue, encoder: IdentityEncoder
+) -> None:
+    pictures = catalogue({"cup/1.png": 1})
+    index_catalogue(pictures, gallery=folder, encoder=encoder)
+    tables = Gallery.open(folder).manifest.tables
+    (folder / DRAFT_NAME).write_bytes((folder / MANIFEST_NAME).read_bytes())  # copied, and not deleted yet
+    with writer_lock(folder):
+        assert open_draft(folder, encoder).manifest.tables != tables
 
 
 def test_another_process_sees_and_corrects_it(
