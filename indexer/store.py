@@ -222,7 +222,9 @@ class GalleryStore:
         try:
             yield from (found if where is None else found.where(where)).to_batches(batch_rows)
         except (ValueError, RuntimeError, OSError) as error:
-            raise GalleryCorruptError(f"the images table cannot be read: {first_sentence(error)}") from error
+            raise store_error(self._folder, error) or GalleryCorruptError(
+                f"the images table cannot be read: {first_sentence(error)}"
+            ) from error
 
     def thumbnails(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the stored JPEG thumbnail of each of a few images, by key; imported ones have none."""

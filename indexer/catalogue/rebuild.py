@@ -29,8 +29,8 @@ from nearid_search.object_storage.lease import CLOCK_NAME, LEASE_NAME
 if TYPE_CHECKING:
     from nearid_search.image_encoder import ImageEncoder
 
-_OWN_FILES = {MANIFEST_NAME, DRAFT_NAME, INDEX_DIRNAME, LOG_NAME, UPLOADS_DIRNAME, "writer.lock", "writer.json"}
-_OWN_FILES |= {LEASE_NAME, CLOCK_NAME}
+_OWN_FILES = {MANIFEST_NAME, DRAFT_NAME, INDEX_DIRNAME, LOG_NAME, UPLOADS_DIRNAME, LEASE_NAME, CLOCK_NAME}
+_OWN_FILES |= {"writer.lock", "writer.json"}
 
 
 def open_draft(folder: Path, encoder: ImageEncoder, *, keep_whole: bool = False) -> Gallery:

@@ -31,6 +31,20 @@ _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")
 _REFUSED = ("401", "403")
 
 
+def require_library(scheme: str) -> Any:  # noqa: ANN401  (a module)
+    """Return obstore, which speaks with the stores.
+
+    Raises:
+        MissingExtraError: if it is not installed.
+    """
+    if importlib.util.find_spec("obstore") is None:
+        raise MissingExtraError("obstore", "cloud", f"a gallery at {scheme}://")
+    import obstore
+    import obstore.exceptions
+
+    return obstore
+
+
 def open_store(scheme: str, bucket: str) -> Any:  # noqa: ANN401  (one of obstore's classes)
     """Open a bucket; nothing is asked of it yet.
 
@@ -39,11 +53,10 @@ def open_store(scheme: str, bucket: str) -> Any:  # noqa: ANN401  (one of obstor
         bucket: its name; of Azure the container's.
 
     Raises:
-        MissingExtraError: if the library for it is not installed.
+        MissingExtraError: if obstore is not installed.
         StorageError: if there are no credentials.
     """
-    if importlib.util.find_spec("obstore") is None:
-        raise MissingExtraError("obstore", "cloud", f"a gallery at {scheme}://")
+    require_library(scheme)
     endpoint = s3_endpoint() if scheme == "s3" else None
     return _open(scheme, bucket, endpoint, tuple(os.environ.get(name) for name in _FROM_ENVIRONMENT))
 
@@ -99,6 +112,8 @@ def reason_of(text: str) -> str:
         return "there is no such bucket: make it, or correct the address"
     if status is not None and (status[1] or status[2]).startswith(_REFUSED):
         return f"the store refuses ({said}): check the credentials and what they allow"
+    if "redirect" in text.lower():
+        return "the bucket is elsewhere: set AWS_REGION to its region"
     if said:
         return f"the store cannot do that now ({said}): try again later"
     return "the store gives no answer: check the network and the endpoint, and try again"

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 import uuid
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 
 from nearid_search.errors import IndexUnusableError, StorageError
 from nearid_search.object_storage.path import ObjectPath
 
 CACHE_VARIABLE = "NEARID_CACHE"
+FORGET_SECONDS = 600.0
 
 
 def cache_root() -> Path:
@@ -86,10 +89,14 @@ def keep(copy: Path, write: Callable[[Path], object]) -> None:
 
 
 def forget_others(kept: Path, names: Collection[str]) -> None:
-    """Delete what is kept in a folder and not in force any more; who has one mapped keeps it."""
+    """Delete what is kept in a folder and not in force any more; who has one mapped keeps it.
+
+    What is younger than ``FORGET_SECONDS`` stays: another process may have fetched it just now, from a newer gallery.
+    """
     for path in kept.iterdir():
-        if path.name not in names and not path.name.endswith(".tmp"):
-            path.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            if path.name not in names and time.time() - path.stat().st_mtime > FORGET_SECONDS:
+                path.unlink()
 
 
 def keep_as(temporary: Path, target: ObjectPath) -> None:

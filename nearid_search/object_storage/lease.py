@@ -21,13 +21,16 @@ from pathlib import Path
 from typing import Any
 
 from nearid_search.errors import GalleryLockedError, StorageError
+from nearid_search.object_storage.access import REQUEST_SECONDS, RETRY_SECONDS
 from nearid_search.object_storage.path import ObjectPath, Tag
 
 LEASE_NAME = "writer.lease"
 CLOCK_NAME = "writer.clock"
-RENEW_SECONDS = 15.0
-HELD_SECONDS = 40.0
-EXPIRES_SECONDS = 60.0
+RENEW_SECONDS = 10.0
+HELD_SECONDS = 30.0
+EXPIRES_SECONDS = (
+    HELD_SECONDS + REQUEST_SECONDS + RETRY_SECONDS
+)  # what was asked of the store before it was lost has ended
 
 _ASK_AGAIN_SECONDS = 0.5
 _NO_STATE: Tag = {"e_tag": '"0"', "version": "1"}
@@ -180,6 +183,7 @@ def _try(folder: ObjectPath, claim: dict[str, Any]) -> tuple[Tag | None, str]:
     free = found.get("released") is True or _is_dead(found)
     age = 0.0 if free else _seconds_since_written(path)
     if free or age > EXPIRES_SECONDS:
+        _require_conditions(path)
         return path.update(_as_bytes(claim), tag), "another process"
     holder = f"process {found['pid']} on {found['host']} since {found['since']}" if found else "another process"
     return None, f"{holder} (last heard of {age:.0f} s ago; after {EXPIRES_SECONDS:.0f} s it counts as gone)"
@@ -199,8 +203,8 @@ def _read(path: ObjectPath) -> tuple[dict[str, Any], Tag]:
     content, tag = path.read_tagged()
     try:
         found = json.loads(content)
-        intact = isinstance(found, dict) and {"token", "pid", "host", "since"} <= set(found)
-    except ValueError:
+        intact = {"token", "host", "since"} <= set(found) and isinstance(found["pid"], int)
+    except (ValueError, TypeError, KeyError):
         intact = False
     return (found if intact else {}), tag
 
@@ -232,7 +236,21 @@ def _as_bytes(claim: dict[str, Any]) -> bytes:
 def _is_dead(found: dict[str, Any]) -> bool:
     """Say whether the holder was a process of this very machine and is gone; of another machine nobody can say."""
     machine = _machine()
-    return machine != "" and found.get("machine") == machine and _started(found["pid"]) != found.get("started")
+    if machine == "" or found.get("machine") != machine:
+        return False
+    started = _started(found["pid"])
+    return _is_gone(found["pid"]) if started is None else started != found.get("started")
+
+
+def _is_gone(pid: int) -> bool:
+    """Ask the system itself: where processes of other users are hidden, not seeing one proves nothing."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
 
 
 def _machine() -> str:
@@ -245,12 +263,12 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str | None:
-    """Return when a process was started, in the kernel's count; None if it is none that runs."""
+    """Return when a process was started, in the kernel's count; empty once it has ended, None if it cannot be seen."""
     try:
-        fields = Path(f"/proc/{int(pid)}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except (OSError, ValueError):
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
         return None
-    return None if fields[0] in "ZX" else fields[19]
+    return "" if fields[0] in "ZX" else fields[19]
 
 
 def _now() -> float:

@@ -15,10 +15,11 @@ import os
 import re
 import stat
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path, PosixPath, PurePosixPath
 from typing import Any
 
-from nearid_search.object_storage.access import open_store, plain_errors
+from nearid_search.object_storage.access import open_store, plain_errors, require_library
 
 SCHEMES = ("s3", "gs", "az")
 # pathlib makes one slash of two, so an address that went through a Path still is one.
@@ -71,6 +72,10 @@ class ObjectPath(PosixPath):
     def _store(self) -> Any:  # noqa: ANN401  (one of obstore's classes)
         return open_store(self.scheme, self.parts[1])
 
+    @property
+    def _library(self) -> Any:  # noqa: ANN401  (a module)
+        return require_library(self.scheme)
+
     def absolute(self) -> ObjectPath:
         """Return the path itself."""
         return self
@@ -81,10 +86,8 @@ class ObjectPath(PosixPath):
 
     def read_tagged(self) -> tuple[bytes, Tag]:
         """Return an object's content and what names this state of it."""
-        import obstore
-
         with plain_errors(str(self)):
-            found = obstore.get(self._store, self.key)
+            found = self._library.get(self._store, self.key)
             return bytes(found.bytes()), _tag(found.meta)
 
     def write_bytes(self, data: Any) -> int:  # noqa: ANN401  (as pathlib has it)
@@ -94,41 +97,31 @@ class ObjectPath(PosixPath):
 
     def create(self, data: bytes) -> Tag | None:
         """Write an object if there is none; None if there is one."""
-        from obstore.exceptions import AlreadyExistsError
-
         try:
             return self._put(data, "create")
-        except AlreadyExistsError:
+        except self._library.exceptions.AlreadyExistsError:
             return None
 
     def update(self, data: bytes, tag: Tag) -> Tag | None:
         """Write an object if it still is what a tag names; None if it is not."""
-        from obstore.exceptions import PreconditionError
-
         try:
             return self._put(data, tag)
-        except PreconditionError:
+        except self._library.exceptions.PreconditionError:
             return None
 
     def _put(self, data: bytes, mode: Any) -> Tag:  # noqa: ANN401
-        import obstore
-
         with plain_errors(str(self)):
-            return _tag(obstore.put(self._store, self.key, data, mode=mode, use_multipart=False))
+            return _tag(self._library.put(self._store, self.key, data, mode=mode, use_multipart=False))
 
     def upload(self, source: Path) -> None:
         """Write an object from a file, in parts if it is large."""
-        import obstore
-
         with plain_errors(str(self)), source.open("rb") as file:
-            obstore.put(self._store, self.key, file)
+            self._library.put(self._store, self.key, file)
 
     def download(self) -> Generator[bytes]:
         """Yield an object's content piece by piece."""
-        import obstore
-
         with plain_errors(str(self)):
-            for piece in obstore.get(self._store, self.key).stream(min_chunk_size=4 * 2**20):
+            for piece in self._library.get(self._store, self.key).stream(min_chunk_size=4 * 2**20):
                 yield bytes(piece)
 
     def open(self, mode: str = "r", *_: Any, **__: Any) -> Any:  # noqa: ANN401
@@ -139,18 +132,14 @@ class ObjectPath(PosixPath):
 
     def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:  # noqa: ARG002
         """Describe an object; the number of its inode stands for its ETag. A folder is as old as what it holds."""
-        import obstore
-
-        try:
-            with plain_errors(str(self)):
-                return _stat(obstore.head(self._store, self.key))
-        except FileNotFoundError:
-            held = self._listed()
-            if not any(held.values()):
-                raise
-            newest = max((entry["last_modified"] for entry in held["objects"]), default=None)
-            times = (0, 0, 0) if newest is None else (int(newest.timestamp()),) * 3
-            return os.stat_result((stat.S_IFDIR | 0o700, 0, 0, 1, 0, 0, 0, *times))
+        if self.key:  # without one it is a bucket, which is a folder
+            with suppress(FileNotFoundError), plain_errors(str(self)):
+                return _stat(self._library.head(self._store, self.key))
+        held = self._listed()
+        if not any(held.values()):
+            raise FileNotFoundError(errno.ENOENT, "no such object", str(self))
+        newest = max((entry["last_modified"].timestamp() for entry in held["objects"]), default=0)
+        return os.stat_result((stat.S_IFDIR | 0o700, 0, 0, 1, 0, 0, 0, *(3 * (int(newest),))))
 
     def exists(self, **_: Any) -> bool:  # noqa: ANN401
         """Say whether there is an object or a folder here."""
@@ -162,7 +151,10 @@ class ObjectPath(PosixPath):
 
     def is_file(self, **_: Any) -> bool:  # noqa: ANN401
         """Say whether there is an object here."""
-        return self.exists() and stat.S_ISREG(self.stat().st_mode)
+        try:
+            return stat.S_ISREG(self.stat().st_mode)
+        except FileNotFoundError:
+            return False
 
     def is_dir(self, **_: Any) -> bool:  # noqa: ANN401
         """Say whether there are objects below this."""
@@ -179,10 +171,8 @@ class ObjectPath(PosixPath):
         yield from (path for path in self.iterdir() if fnmatch.fnmatchcase(path.name, pattern))
 
     def _listed(self) -> Any:  # noqa: ANN401  (obstore's mapping)
-        import obstore
-
         with plain_errors(str(self)):
-            return obstore.list_with_delimiter(self._store, self.key)
+            return self._library.list_with_delimiter(self._store, self.key)
 
     def mkdir(self, *_: Any, **__: Any) -> None:  # noqa: ANN401
         """Do nothing: a folder is there when something is in it."""
@@ -192,20 +182,16 @@ class ObjectPath(PosixPath):
 
     def unlink(self, missing_ok: bool = False) -> None:
         """Delete an object; the store does not say whether there was one."""
-        import obstore
-
         if not missing_ok and not self.exists():
             raise FileNotFoundError(errno.ENOENT, "no such object", str(self))
         with plain_errors(str(self)):
-            obstore.delete(self._store, self.key)
+            self._library.delete(self._store, self.key)
 
     def remove_folder(self) -> None:
         """Delete everything below this."""
-        import obstore
-
         with plain_errors(str(self)):
-            for batch in obstore.list(self._store, self.key + "/"):
-                obstore.delete(self._store, [entry["path"] for entry in batch])
+            for batch in self._library.list(self._store, self.key + "/"):
+                self._library.delete(self._store, [entry["path"] for entry in batch])
 
 
 def _tag(meta: Any) -> Tag:  # noqa: ANN401

@@ -21,6 +21,7 @@ from nearid_search.indexer.search.index_file import open_index
 from nearid_search.indexer.search.index_manifest import read_index_manifest
 from nearid_search.indexer.search.index_refresh import refresh_search
 from nearid_search.indexer.search.stored_index import open_backend
+from nearid_search.object_storage import cache
 from nearid_search.object_storage.cache import cache_root
 from nearid_search.object_storage.path import ObjectPath
 from nearid_search.shipped_heads import SHIPPED_HEADS
@@ -79,6 +80,7 @@ def opened_with(s3: S3Server, gallery: Gallery) -> list[str]:
 def test_what_has_not_changed_is_downloaded_once(
     s3: S3Server, gallery: Gallery, indexed: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.setattr(cache, "FORGET_SECONDS", -1.0)
     if indexed:
         index(gallery)
         assert opened_with(s3, gallery) == []  # who has made it has it

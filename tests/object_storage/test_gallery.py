@@ -16,13 +16,14 @@ from s3_server import SECRET, S3Server
 from nearid_search.cli.app import run
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.engine import SearchEngine
+from nearid_search.errors import MissingExtraError, StorageError
 from nearid_search.indexer.catalogue.build import index_catalogue
-from nearid_search.indexer.catalogue.rebuild import open_draft
+from nearid_search.indexer.catalogue.rebuild import open_draft, require_gallery_folder
 from nearid_search.indexer.corrections.log import LOG_NAME
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.lock import writer_lock
 from nearid_search.indexer.manifest import DRAFT_NAME, MANIFEST_NAME
-from nearid_search.object_storage.path import ObjectPath
+from nearid_search.object_storage.path import ObjectPath, object_path
 
 PICTURES = {"cup/1.png": 1, "cup/2.png": 2, "jug/1.png": 3, "pan/1.png": 4}
 
@@ -126,3 +127,35 @@ def test_it_is_exported_and_restored(folder: ObjectPath, tmp_path: Path, monkeyp
     assert Gallery.open(folder).identities() == before
     assert run(["gallery", "export", str(tmp_path / "out.parquet")]) == 0
     assert (tmp_path / "out.parquet").stat().st_size > 0
+
+
+def test_a_whole_bucket_may_be_one(s3: S3Server) -> None:
+    s3.make_bucket("whole")
+    folder = object_path("s3://whole/")
+    assert folder is not None
+    require_gallery_folder(folder)
+    make(folder)
+    assert Gallery.open("s3://whole").identities() == {"cup": 2, "jug": 1, "pan": 1}
+    assert Gallery.open("s3://whole").corrections.rename("cup", "mug", by="Ann").images == 2
+
+
+def test_credentials_are_found_where_amazons_tools_find_them(
+    folder: ObjectPath, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(folder)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(StorageError, match=r"no credentials were found .*: set AWS_ACCESS_KEY_ID"):
+        Gallery.open(folder)
+    (tmp_path / "credentials").write_text(f"[shop]\naws_access_key_id = test\naws_secret_access_key = {SECRET}\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_PROFILE", "shop")
+    assert len(Gallery.open(folder).identities()) == 3
+
+
+def test_what_is_missing_for_it_is_named(folder: ObjectPath, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    with pytest.raises(MissingExtraError, match=r"a gallery at s3:// needs obstore, .* 'nearid-search\[cloud\]'"):
+        Gallery.open(folder)

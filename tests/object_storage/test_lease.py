@@ -89,14 +89,14 @@ def test_another_machine_is_given_time_by_the_clock_of_the_store(
     folder: ObjectPath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _of_another_machine(folder)
-    with pytest.raises(GalleryLockedError, match=r"process 1 on elsewhere .* after 60 s it counts as gone"):
+    with pytest.raises(GalleryLockedError, match=r"process 1 on elsewhere .* after 150 s it counts as gone"):
         writer_lock(folder).__enter__()
     monkeypatch.setattr(lease, "EXPIRES_SECONDS", 1.0)
     with writer_lock(folder, wait=10):
         assert json.loads((folder / lease.LEASE_NAME).read_bytes())["token"] != "theirs"
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff{"])
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"7", b"\xff{"])
 def test_a_damaged_lease_is_waited_for_too(folder: ObjectPath, content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / lease.LEASE_NAME).write_bytes(content)
     with pytest.raises(GalleryLockedError, match="by another process"), writer_lock(folder):
