@@ -18,7 +18,7 @@ from nearid_search.server import live_gallery
 def test_it_enrols_answers_and_follows(
     folder: ObjectPath, encoder: IdentityEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_gallery, "STORE_SECONDS", 0.3)
+    monkeypatch.setattr(live_gallery, "STORE_SECONDS", 1.0)
     cup = plain(seed=7)
     open_or_make_gallery(folder, encoder=encoder)
     served = Served.start(folder, encoder, ServeConfig(refresh_every=0.05), {})
