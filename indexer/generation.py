@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
 from pathlib import Path
+
+from nearid_search.indexer.care.lance_files import version_file
 
 
 def table_generation(tables_dir: Path, table: str, version: int) -> str:
@@ -20,8 +21,5 @@ def table_generation(tables_dir: Path, table: str, version: int) -> str:
     Returns:
         Hex digits; empty if Lance's file is not where it used to be, and then nothing may be taken for unchanged.
     """
-    versions = tables_dir / f"{table}.lance" / "_versions"
-    for name in (f"{2**64 - 1 - version:020}.manifest", f"{version}.manifest"):
-        with suppress(FileNotFoundError):
-            return hashlib.sha256((versions / name).read_bytes()).hexdigest()
-    return ""
+    path = version_file(tables_dir / f"{table}.lance", version)
+    return "" if path is None else hashlib.sha256(path.read_bytes()).hexdigest()

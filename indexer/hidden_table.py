@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nearid_search.errors import GalleryCorruptError
+from nearid_search.indexer.care.whole_tables import REMEDY
 from nearid_search.indexer.object_tables import guarded, store_error
 from nearid_search.indexer.sql import first_sentence
 
@@ -35,5 +36,5 @@ def find_hidden(database: Any, tables_dir: Path) -> Any | None:  # noqa: ANN401 
         if not any((tables_dir / f"{HIDDEN}.lance" / "data").glob("*")):
             return None
         raise GalleryCorruptError(
-            f"the table {HIDDEN} in {tables_dir} cannot be opened ({first_sentence(error)}): index again with --rebuild"
+            f"the table {HIDDEN} in {tables_dir} cannot be read ({first_sentence(error)}): {REMEDY}"
         ) from error

@@ -1,4 +1,4 @@
-"""Rows of a table of images: put in, changed, moved and deleted; the caller holds the gallery's writer lock."""
+"""Rows of a table of images: read, put in, changed, moved and deleted; the caller holds the gallery's writer lock."""
 
 from __future__ import annotations
 
@@ -11,13 +11,38 @@ from numpy.typing import NDArray
 
 from nearid_search.indexer.rows import ImageRow
 from nearid_search.indexer.schema import CATALOGUE_IDENTITY, EMBEDDING, WHOLE_EMBEDDING, typed_column
+from nearid_search.indexer.search.row_keys import Keys, find_keys, key_array
 from nearid_search.indexer.sql import any_of, chunks
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _KEYS_AT_ONCE = 2_000
+_READ_ROWS = 65_536
 _FROM_ROW = ("key", "path", "identity", CATALOGUE_IDENTITY, "width", "height", "thumbnail")
+
+
+def read_vectors(table: Any, column: str, keys: Keys) -> tuple[NDArray[np.float32], int]:  # noqa: ANN401
+    """Read a column of vectors into memory.
+
+    Args:
+        table: a LanceDB table with the columns of ``images_schema``.
+        column: which.
+        keys: (N,) all its keys, ascending.
+
+    Returns:
+        (N, D) float32 in the order of ``keys``, and how many rows were found; reading ends at one of another key.
+    """
+    dim = table.schema.field(column).type.list_size
+    matrix = np.empty((len(keys), dim), np.float32)
+    found = 0
+    for batch in table.search().select(["key", column]).to_batches(_READ_ROWS):
+        rows = find_keys(keys, key_array(batch.column("key")))
+        if (rows < 0).any():
+            break
+        matrix[rows] = batch.column(column).flatten().to_numpy(zero_copy_only=False).reshape(-1, dim)
+        found += len(rows)
+    return matrix, found
 
 
 def add_rows(table: Any, rows: Sequence[ImageRow], *, encoder: str) -> None:  # noqa: ANN401  (LanceDB's class)
@@ -94,7 +119,7 @@ def move_rows(source: Any, target: Any, keys: Sequence[str]) -> None:  # noqa: A
         there = set(target.search().where(condition).select(["key"]).to_arrow().column("key").to_pylist())
         wanted = [key for key in chunk if key not in there]
         if wanted:
-            target.add(_as(source.search().where(any_of("key", wanted)).to_arrow(), target.schema))
+            target.add(as_schema(source.search().where(any_of("key", wanted)).to_arrow(), target.schema))
         source.delete(condition)
 
 
@@ -105,8 +130,8 @@ def add_columns_of(source: Any, target: Any) -> None:  # noqa: ANN401  (LanceDB'
         target.add_columns(missing)
 
 
-def _as(rows: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return rows with the columns of a schema, those they lack null."""
+def as_schema(rows: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return rows with the columns of a schema; those they lack are null, those it lacks are left out."""
     import pyarrow as pa
 
     columns = [

@@ -6,7 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from nearid_search.errors import GalleryLockedError, GalleryWriteError
+from nearid_search.indexer.care.leaving import leave_noted
 from nearid_search.object_storage.lease import writer_lease
 from nearid_search.object_storage.path import ObjectPath
 
@@ -21,6 +22,8 @@ from nearid_search.object_storage.path import ObjectPath
 @contextmanager
 def writer_lock(gallery_dir: Path, *, wait: float = 0) -> Iterator[None]:
     """Hold the gallery's writer lock; the system releases it when the process ends, however it ends.
+
+    Before it is given back, sums and second copies of what was written are noted (see ``indexer.care``).
 
     Args:
         gallery_dir: folder of the gallery; made if missing.
@@ -52,9 +55,24 @@ def writer_lock(gallery_dir: Path, *, wait: float = 0) -> Iterator[None]:
         raise GalleryWriteError(f"cannot write the gallery {gallery_dir}: {error.strerror or error}") from error
     try:
         yield
+        _leave(gallery_dir)
+    except BaseException:
+        with suppress(OSError, GalleryWriteError):  # what went wrong first is what is to be told
+            _leave(gallery_dir)
+        raise
     finally:
         holder_path.unlink(missing_ok=True)
         lock.release()
+
+
+def _leave(gallery_dir: Path) -> None:
+    try:
+        leave_noted(gallery_dir)
+    except OSError as error:
+        raise GalleryWriteError(
+            f"cannot note the checksums of {gallery_dir} ({error.strerror or error}): what was to be written is "
+            "written; make room, and the next command that writes notes them"
+        ) from error
 
 
 def _this_process() -> dict[str, Any]:

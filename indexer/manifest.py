@@ -146,7 +146,9 @@ def read_manifest(gallery_dir: Path, *, name: str = MANIFEST_NAME) -> Manifest |
     try:
         document = read_sealed(path)
     except ValueError as error:
-        raise GalleryCorruptError(f"{path} {error}: restore it or index again with --rebuild") from error
+        raise GalleryCorruptError(
+            f"{path} {error}: restore it with nearid-search gallery repair or index again with --rebuild"
+        ) from error
     if document is None:
         return None
     if document["format_version"] != FORMAT_VERSION:

@@ -10,6 +10,7 @@ ones, which an undo brings back, and one that is about to come in. No table is w
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.errors import FilterError, GalleryCorruptError
+from nearid_search.indexer.care.checksums import forget_files
+from nearid_search.indexer.care.whole_tables import reading_tables, require_whole
 from nearid_search.indexer.generation import table_generation
 from nearid_search.indexer.hidden_table import HIDDEN, find_hidden
-from nearid_search.indexer.image_rows import add_rows, change_rows, delete_rows
+from nearid_search.indexer.image_rows import add_rows, change_rows, delete_rows, read_vectors
+from nearid_search.indexer.ledger import read_records, write_records
 from nearid_search.indexer.object_tables import connect_tables, guarded, store_error
-from nearid_search.indexer.rows import FileRecord, ImageRow, file_records
+from nearid_search.indexer.rows import FileRecord, ImageRow
 from nearid_search.indexer.schema import (
     CATALOGUE_IDENTITY,
     EMBEDDING,
@@ -31,17 +35,15 @@ from nearid_search.indexer.schema import (
     images_schema,
     missing_columns,
 )
-from nearid_search.indexer.search.row_keys import Keys, find_keys, key_array, key_order
+from nearid_search.indexer.search.row_keys import Keys, key_array, key_order
 from nearid_search.indexer.sql import any_of, chunks, first_sentence
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _KEYS_AT_ONCE = 2_000
-_READ_ROWS = 65_536
 _NOT_SHOWN = (EMBEDDING, WHOLE_EMBEDDING, "thumbnail")  # columns that no filter is about
-# Data files; each written batch makes one. Reading 160 takes about as long as one, and merging rewrites them all.
-_COMPACT_ABOVE = 128
+_COMPACT_ABOVE = 128  # data files, one a batch: reading 160 takes about as long as one, merging rewrites them all
 
 
 class GalleryStore:
@@ -56,17 +58,12 @@ class GalleryStore:
     def __init__(self, tables_dir: Path, *, version: int | None = None, column: str = EMBEDDING) -> None:
         self.column = column
         self._folder = tables_dir
-        self._database = connect_tables(tables_dir)
-        try:
+        with reading_tables(tables_dir):
+            self._database = connect_tables(tables_dir)
             self._images = self._open_table("images")
             self._files = self._open_table("files")
-        except (ValueError, FileNotFoundError, RuntimeError, OSError) as error:
-            reason = str(error).splitlines()[0]
-            raise store_error(tables_dir, error) or GalleryCorruptError(
-                f"the tables in {tables_dir} cannot be opened ({reason}): index again with --rebuild"
-            ) from error
-        if version is not None:
-            self._images.checkout(version)
+            if version is not None:
+                self._images.checkout(version)
 
     @classmethod
     def create(cls, tables_dir: Path, *, dim: int, keeps_whole: bool = False) -> GalleryStore:
@@ -80,6 +77,8 @@ class GalleryStore:
         Raises:
             GalleryCorruptError: if those that are there have other columns, as after a crash before the manifest.
         """
+        if not tables_dir.exists():
+            forget_files(tables_dir.parent, tables_dir.name)
         database = connect_tables(tables_dir)
         for name, schema in (("images", images_schema(dim, keeps_whole=keeps_whole)), ("files", files_schema())):
             try:
@@ -119,13 +118,34 @@ class GalleryStore:
 
     def hidden_keys(self) -> set[str]:
         """Return the keys of the images that no answer shows."""
-        found = find_hidden(self._database, self._folder)
-        return set() if found is None else set(found.search().select(["key"]).to_arrow()["key"].to_pylist())
+        if find_hidden(self._database, self._folder) is None:
+            return set()
+        with self._reading(HIDDEN):
+            return set(self.hidden.search().select(["key"]).to_arrow()["key"].to_pylist())
 
     @property
     def tables(self) -> dict[str, Any]:
-        """The three tables by name; takes the writer lock, see ``hidden``."""
-        return {"images": self._images, "files": self._files, HIDDEN: self.hidden}
+        """The three tables by name, found whole; takes the writer lock, see ``hidden``."""
+        tables = {"images": self._images, "files": self._files, HIDDEN: self.hidden}
+        for name in tables:
+            self.require_whole(name)
+        return tables
+
+    def require_whole(self, name: str, version: int | None = None) -> None:
+        """Compare the files of a table, at a version or as it is, with their sums; see ``whole_tables``.
+
+        Raises:
+            GalleryCorruptError: if one was altered.
+        """
+        table = {"images": self._images, "files": self._files}.get(name) or self.hidden
+        require_whole(self._folder, name, int(table.version) if version is None else version)
+
+    @contextmanager
+    def _reading(self, name: str = "images") -> Iterator[None]:
+        """Read a table that is whole, or say that it is not."""
+        with reading_tables(self._folder):
+            self.require_whole(name)
+            yield
 
     def ensure_correctable(self) -> None:
         """Give a gallery that an earlier version made the column that corrections start from."""
@@ -153,21 +173,23 @@ class GalleryStore:
 
     def num_imported(self) -> int:
         """Count the rows that came as embeddings: the ones that have no picture, so no width."""
-        return int(self._images.count_rows("width IS NULL"))
+        with reading_tables(self._folder):
+            return int(self._images.count_rows("width IS NULL"))
 
     def ledger(self) -> Iterator[FileRecord]:
         """Yield what is known of every file, in no particular order."""
-        for batch in self._files.search().select(list(FileRecord._fields)).to_batches():
-            yield from file_records(batch)
+        with self._reading("files"):
+            yield from read_records(self._files)
 
     def files_at(self, paths: Sequence[str]) -> list[FileRecord]:
         """Return what is known of the files at a few stored paths."""
-        found = self._files.search().where(any_of("path", paths)).select(list(FileRecord._fields))
-        return [record for batch in found.to_batches() for record in file_records(batch)]
+        with self._reading("files"):
+            return list(read_records(self._files, paths))
 
     def image_table(self, columns: Sequence[str]) -> pa.Table:
         """Return the named columns of every image, sorted by key."""
-        table = self._images.search().select([*dict.fromkeys(["key", *columns])]).to_arrow().combine_chunks()
+        with self._reading():
+            table = self._images.search().select([*dict.fromkeys(["key", *columns])]).to_arrow().combine_chunks()
         return table.take(key_order(key_array(table.column("key"))))
 
     def embeddings(self, keys: Keys) -> NDArray[np.float32]:
@@ -180,17 +202,10 @@ class GalleryStore:
             (len(keys), D) float32 in the order of ``keys``.
 
         Raises:
-            GalleryCorruptError: if the table does not hold exactly these keys.
+            GalleryCorruptError: if the table does not hold exactly these keys, or is damaged.
         """
-        dim = self._images.schema.field(self.column).type.list_size
-        matrix = np.empty((len(keys), dim), np.float32)
-        found = 0
-        for batch in self._images.search().select(["key", self.column]).to_batches(_READ_ROWS):
-            rows = find_keys(keys, key_array(batch.column("key")))
-            if (rows < 0).any():
-                break
-            matrix[rows] = batch.column(self.column).flatten().to_numpy(zero_copy_only=False).reshape(-1, dim)
-            found += len(rows)
+        with self._reading():
+            matrix, found = read_vectors(self._images, self.column, keys)
         if found != len(keys):
             raise GalleryCorruptError(
                 f"the images table changed while it was read: {found} of {len(keys)} rows; try again"
@@ -202,7 +217,9 @@ class GalleryStore:
 
         Raises:
             FilterError: if the condition is malformed or names an unknown column.
+            GalleryCorruptError: if the table is damaged.
         """
+        self.require_whole("images")
         try:
             return key_array(self._images.search().where(where).select(["key"]).to_arrow().column("key"))
         except (ValueError, RuntimeError, OSError) as error:
@@ -218,18 +235,15 @@ class GalleryStore:
         Raises:
             GalleryCorruptError: if the tables cannot be read; ``num_images`` has said before whether the filter can be.
         """
-        found = self._images.search().select(list(columns))
-        try:
+        with self._reading():
+            found = self._images.search().select(list(columns))
             yield from (found if where is None else found.where(where)).to_batches(batch_rows)
-        except (ValueError, RuntimeError, OSError) as error:
-            raise store_error(self._folder, error) or GalleryCorruptError(
-                f"the images table cannot be read: {first_sentence(error)}"
-            ) from error
 
     def thumbnails(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the stored JPEG thumbnail of each of a few images, by key; imported ones have none."""
         condition = any_of("key", sorted(set(keys)))
-        table = self._images.search().where(condition).select(["key", "thumbnail"]).to_arrow()
+        with reading_tables(self._folder):
+            table = self._images.search().where(condition).select(["key", "thumbnail"]).to_arrow()
         pairs = zip(table.column("key").to_pylist(), table.column("thumbnail").to_pylist(), strict=True)
         return {key: jpeg for key, jpeg in pairs if jpeg is not None}
 
@@ -268,21 +282,7 @@ class GalleryStore:
 
     def record_files(self, records: Sequence[FileRecord], *, known: Iterable[str]) -> None:
         """Write ledger rows, replacing those of the paths in ``known``."""
-        import pyarrow as pa
-
-        known = set(known)
-        schema = files_schema()
-        for chosen, replaces in (
-            ([r for r in records if r.path not in known], False),
-            ([r for r in records if r.path in known], True),
-        ):
-            if not chosen:
-                continue
-            table = pa.Table.from_pylist([record._asdict() for record in chosen], schema=schema)
-            if replaces:
-                self._files.merge_insert("path").when_matched_update_all().when_not_matched_insert_all().execute(table)
-            else:
-                self._files.add(table)
+        write_records(self._files, records, known=known)
 
     def forget_files(self, paths: Sequence[str]) -> None:
         """Delete ledger rows by stored path."""

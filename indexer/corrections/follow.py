@@ -50,7 +50,10 @@ def follow_corrections(gallery: Gallery, log: CorrectionLog) -> int:
         return 0
     store, pending = gallery.store, log.pending
     if pending is not None and pending.restores and pending.tables == gallery.manifest.tables:
-        for name, table in store.tables.items():
+        tables = store.tables
+        for name in tables:
+            store.require_whole(name, pending.restores[name])
+        for name, table in tables.items():
             table.restore(pending.restores[name])
     store.ensure_correctable()
     taken_back = None if pending is None else _taken_back(log, pending)

@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from nearid_search.errors import GalleryCorruptError
+from nearid_search.indexer.care.second_copies import copy_of
 from nearid_search.indexer.rows import FileRecord
 from nearid_search.object_storage.lease import append_object
 from nearid_search.object_storage.path import ObjectPath
 from nearid_search.sealed_json import digest
 
 LOG_NAME = "corrections.jsonl"
+_REMEDY = "restore it with nearid-search gallery repair, or from a copy"
 
 
 @dataclass(frozen=True)
@@ -125,13 +127,14 @@ class CorrectionLog:
 
     Args:
         folder: the gallery's folder.
+        name: of the file, ``LOG_NAME`` or its second copy.
 
     Raises:
-        GalleryCorruptError: if a line was altered or is missing.
+        GalleryCorruptError: if a line was altered or is missing, at the end as well.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / LOG_NAME
+    def __init__(self, folder: Path, *, name: str = LOG_NAME) -> None:
+        self._path = folder / name
         self._last = ""  # SHA-256 of the last line
         self._length = 0  # bytes that are whole lines
         self.entries: list[Entry] = []
@@ -141,6 +144,9 @@ class CorrectionLog:
                 self.versions[line["done"]] = line["versions"]
             else:
                 self.entries.append(Entry.from_dict(line))
+        copied = copy_of(self._path)
+        if copied.exists() and copied.stat().st_size > self._length:
+            raise GalleryCorruptError(f"{self._path} has lost its last lines, which {copied.name} has: {_REMEDY}")
 
     @property
     def pending(self) -> Entry | None:
@@ -217,8 +223,8 @@ class CorrectionLog:
                 intact = False
             if not intact:
                 raise GalleryCorruptError(
-                    f"{self._path} line {number} was altered, or the line before it is missing: restore the file from "
-                    "a copy; moved away, its corrections are lost with the next index"
+                    f"{self._path} line {number} was altered, or the line before it is missing: {_REMEDY}; "
+                    f"moved away with {copy_of(self._path).name}, its corrections are lost with the next index"
                 )
             self._last = seal
             self._length += len(line)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from nearid_search.errors import CorrectionError
+from nearid_search.indexer.care.whole_tables import reading_tables
 from nearid_search.indexer.corrections.log import CorrectionLog, Entry, standing_of
+from nearid_search.object_storage.path import object_path
 
 _TAG_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
 
@@ -49,8 +53,8 @@ def versions_at(tables: Tables, to: str) -> dict[str, int]:
     Raises:
         CorrectionError: if it is none of these, or such a version has been cleaned up.
     """
-    if to in tables["images"].tags.list():
-        return {name: int(table.tags.get_version(to)) for name, table in tables.items()}
+    if to in _tags(tables["images"]):
+        return {name: int(_tags(table)[to]["version"]) for name, table in tables.items()}
     moment = _moment(tables["images"], to)
     others = {name: _in_force(table, moment.before, name) for name, table in tables.items() if name != "images"}
     return {"images": moment.version, **others}
@@ -114,11 +118,11 @@ def set_tag(tables: Tables, tag: str) -> Tag:
         raise CorrectionError(
             f"{tag!r} cannot be a tag: take letters, digits, dots, hyphens and underscores, a letter first"
         )
-    if tag in tables["images"].tags.list():
+    if tag in _tags(tables["images"]):
         raise CorrectionError(f"there is a tag {tag!r} already: take another name")
     for name in sorted(tables, key="images".__eq__):  # the one that is looked at comes last
         tags = tables[name].tags
-        (tags.update if tag in tags.list() else tags.create)(tag, int(tables[name].version))
+        (tags.update if tag in _tags(tables[name]) else tags.create)(tag, int(tables[name].version))
     return next(known for known in list_tags(tables["images"]) if known.tag == tag)
 
 
@@ -128,11 +132,11 @@ def drop_tag(tables: Tables, tag: str) -> None:
     Raises:
         CorrectionError: if there is no such tag.
     """
-    if tag not in tables["images"].tags.list():
-        known = ", ".join(sorted(tables["images"].tags.list())) or "none"
+    if tag not in _tags(tables["images"]):
+        known = ", ".join(sorted(_tags(tables["images"]))) or "none"
         raise CorrectionError(f"there is no tag {tag!r}; there are: {known}")
     for table in tables.values():
-        if tag in table.tags.list():
+        if tag in _tags(table):
             table.tags.delete(tag)
 
 
@@ -143,9 +147,7 @@ def list_tags(images: Any) -> list[Tag]:  # noqa: ANN401  (LanceDB's class)
         images: its images table.
     """
     times = {version: time.isoformat(timespec="seconds") for version, time in _version_times(images)}
-    found = [
-        Tag(name, int(facts["version"]), times[int(facts["version"])]) for name, facts in images.tags.list().items()
-    ]
+    found = [Tag(name, int(facts["version"]), times[int(facts["version"])]) for name, facts in _tags(images).items()]
     return sorted(found, key=lambda tag: (tag.version, tag.tag))
 
 
@@ -155,7 +157,7 @@ def _moment(images: Any, to: str) -> _Moment:  # noqa: ANN401  (LanceDB's class)
     if since is not None:
         return _Moment(_in_force(images, since, "images"), since)
     if not to.isdecimal():
-        tags = ", ".join(sorted(images.tags.list())) or "none"
+        tags = ", ".join(sorted(_tags(images))) or "none"
         raise CorrectionError(
             f"{to!r} is no version, tag or time: give a number up to {listed[-1][0]}, one of the tags ({tags}), "
             "or a time such as 2026-01-31T17:00"
@@ -188,8 +190,19 @@ def _in_force(table: Any, before: datetime | None, name: str) -> int:  # noqa: A
 
 
 def _version_times(table: Any) -> list[tuple[int, datetime]]:  # noqa: ANN401  (LanceDB's class)
+    with _reading(table):
+        listed = table.list_versions()
     # LanceDB gives local times without an offset.
-    return [(int(found["version"]), found["timestamp"].astimezone(UTC)) for found in table.list_versions()]
+    return [(int(found["version"]), found["timestamp"].astimezone(UTC)) for found in listed]
+
+
+def _tags(table: Any) -> dict[str, Any]:  # noqa: ANN401  (LanceDB's class)
+    with _reading(table):
+        return dict(table.tags.list())
+
+
+def _reading(table: Any) -> AbstractContextManager[None]:  # noqa: ANN401  (LanceDB's class)
+    return reading_tables((object_path(table.uri) or Path(table.uri)).parent)
 
 
 def _time(text: str) -> datetime | None:
