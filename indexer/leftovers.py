@@ -6,6 +6,7 @@ from pathlib import Path
 
 from nearid_search.durable_file import remove_folder
 from nearid_search.errors import GalleryCorruptError, GalleryMismatchError
+from nearid_search.indexer.care.set_aside import is_aside
 from nearid_search.indexer.location import UPLOADS_DIRNAME
 from nearid_search.indexer.manifest import DRAFT_NAME, HEAD_NAME, MANIFEST_NAME, TABLES_NAME, read_manifest
 
@@ -29,7 +30,7 @@ def delete_leftovers(folder: Path) -> None:
     in_force = {name for known in manifests if known is not None for name in (known.tables, known.encoder.head)}
     for beginning in (TABLES_NAME, HEAD_NAME):
         for path in folder.glob(f"{beginning}*"):
-            if path.name not in in_force:
+            if path.name not in in_force and not is_aside(path.name):
                 remove_folder(path)
     for path in (*folder.glob("*.tmp"), *folder.glob(f"{UPLOADS_DIRNAME}/*.tmp")):
         path.unlink()

@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, GalleryWriteError, NoEncoderError
+from nearid_search.indexer.care.checksums import CHECKSUMS_NAME
+from nearid_search.indexer.care.second_copies import COPY_SUFFIX
+from nearid_search.indexer.care.set_aside import is_aside
 from nearid_search.indexer.corrections.log import LOG_NAME
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.leftovers import delete_leftovers
@@ -29,7 +32,8 @@ from nearid_search.object_storage.lease import CLOCK_NAME, LEASE_NAME
 if TYPE_CHECKING:
     from nearid_search.image_encoder import ImageEncoder
 
-_OWN_FILES = {MANIFEST_NAME, DRAFT_NAME, INDEX_DIRNAME, LOG_NAME, UPLOADS_DIRNAME, LEASE_NAME, CLOCK_NAME}
+_OWN_FILES = {MANIFEST_NAME, DRAFT_NAME, INDEX_DIRNAME, LOG_NAME, UPLOADS_DIRNAME, CHECKSUMS_NAME}
+_OWN_FILES |= {LEASE_NAME, CLOCK_NAME}
 _OWN_FILES |= {"writer.lock", "writer.json"}
 
 
@@ -44,18 +48,25 @@ def open_draft(folder: Path, encoder: ImageEncoder, *, keep_whole: bool = False)
     Returns:
         The draft, to be indexed into and then given to ``publish_draft``.
     """
-    if (folder / DRAFT_NAME).exists():
-        try:
-            draft = Gallery.open(folder, manifest_name=DRAFT_NAME)
-            draft.check_encoder(encoder)
-            is_published = draft.manifest.tables == _tables_in_force(folder)  # a crash came before it was deleted
-            if draft.manifest.encoder.keeps_whole == keep_whole and not is_published:
-                return draft
-        except (GalleryCorruptError, GalleryMismatchError):
-            pass
-        (folder / DRAFT_NAME).unlink()  # its tables go with the old ones when the next draft is published
+    draft = find_draft(folder, encoder, keep_whole=keep_whole)
+    if draft is not None:
+        return draft
+    (folder / DRAFT_NAME).unlink(missing_ok=True)  # its tables go with the old ones when the next draft is published
     tables = f"{TABLES_NAME}-{uuid.uuid4().hex[:8]}"
     return Gallery.create(folder, encoder, keep_whole=keep_whole, manifest_name=DRAFT_NAME, tables=tables)
+
+
+def find_draft(folder: Path, encoder: ImageEncoder, *, keep_whole: bool = False) -> Gallery | None:
+    """Return the draft that an interrupted rebuild left, if it can be gone on with; see ``open_draft``."""
+    if not (folder / DRAFT_NAME).exists():
+        return None
+    try:
+        draft = Gallery.open(folder, manifest_name=DRAFT_NAME)
+        draft.check_encoder(encoder)
+    except (GalleryCorruptError, GalleryMismatchError):
+        return None
+    is_published = draft.manifest.tables == _tables_in_force(folder)  # a crash came before it was deleted
+    return draft if draft.manifest.encoder.keeps_whole == keep_whole and not is_published else None
 
 
 def _tables_in_force(folder: Path) -> str | None:
@@ -119,4 +130,5 @@ def require_gallery_folder(folder: Path) -> None:
 
 
 def _is_own(name: str) -> bool:
-    return name in _OWN_FILES or name.startswith((TABLES_NAME, HEAD_NAME)) or name.endswith(".tmp")
+    is_kept = name.endswith((".tmp", COPY_SUFFIX)) or is_aside(name)
+    return name in _OWN_FILES or name.startswith((TABLES_NAME, HEAD_NAME)) or is_kept
