@@ -1,4 +1,4 @@
-"""``nearid-search gallery``: look at a gallery, tune its search index, bring embeddings in and out; and corrections."""
+"""``nearid-search gallery``: look at a gallery, tune its search index, bring embeddings in and out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from nearid_search.cli import corrections
+from nearid_search.cli import care, corrections
 from nearid_search.cli.options import (
     BackendOption,
     DeviceOption,
@@ -175,3 +175,4 @@ def tune(
 
 
 corrections.register(app)
+care.register(app)
