@@ -296,7 +296,7 @@ def main() -> None:
     load, started = load_average(), time.perf_counter()
     with tempfile.TemporaryDirectory() as temporary:
         encoder = open_encoder(EncoderConfig(device="cpu", dtype="float32"))
-        folder = make_gallery(Path(temporary) / "shop", encoder, things=12, views=4)
+        folder = make_gallery(Path(temporary) / "shop", encoder, things=24, views=2)
         calibrate_gallery(Gallery.open(folder), CalibrateConfig(fpir=0.2))
         tune_rerank(
             SearchEngine(Gallery.open(folder), None, rerank="none"), TuneConfig(), budget_ms=QueryConfig.rerank_ms

@@ -57,7 +57,7 @@ class GalleryStore:
 
     def __init__(self, tables_dir: Path, *, version: int | None = None, column: str = EMBEDDING) -> None:
         self.column = column
-        self._folder = tables_dir
+        self.folder = tables_dir
         with reading_tables(tables_dir):
             self._database = connect_tables(tables_dir)
             self._images = self._open_table("images")
@@ -98,7 +98,7 @@ class GalleryStore:
     @property
     def generation(self) -> str:
         """What tells this state of the images table from every other; see ``table_generation``."""
-        return table_generation(self._folder, "images", self.version)
+        return table_generation(self.folder, "images", self.version)
 
     @property
     def images(self) -> Any:  # noqa: ANN401  (LanceDB's class has three names in three releases)
@@ -108,17 +108,17 @@ class GalleryStore:
     @cached_property
     def hidden(self) -> Any:  # noqa: ANN401  (LanceDB's class)
         """The table of images that no answer shows; made empty if it is missing, so it takes the writer lock."""
-        found = find_hidden(self._database, self._folder)
+        found = find_hidden(self._database, self.folder)
         if found is not None:
             return found
-        return guarded(self._database.create_table(HIDDEN, schema=self._images.schema, exist_ok=True), self._folder)
+        return guarded(self._database.create_table(HIDDEN, schema=self._images.schema, exist_ok=True), self.folder)
 
     def _open_table(self, name: str) -> Any:  # noqa: ANN401  (LanceDB's class)
-        return guarded(self._database.open_table(name), self._folder)
+        return guarded(self._database.open_table(name), self.folder)
 
     def hidden_keys(self) -> set[str]:
         """Return the keys of the images that no answer shows."""
-        if find_hidden(self._database, self._folder) is None:
+        if find_hidden(self._database, self.folder) is None:
             return set()
         with self._reading(HIDDEN):
             return set(self.hidden.search().select(["key"]).to_arrow()["key"].to_pylist())
@@ -138,12 +138,12 @@ class GalleryStore:
             GalleryCorruptError: if one was altered.
         """
         table = {"images": self._images, "files": self._files}.get(name) or self.hidden
-        require_whole(self._folder, name, int(table.version) if version is None else version)
+        require_whole(self.folder, name, int(table.version) if version is None else version)
 
     @contextmanager
     def _reading(self, name: str = "images") -> Iterator[None]:
         """Read a table that is whole, or say that it is not."""
-        with reading_tables(self._folder):
+        with reading_tables(self.folder):
             self.require_whole(name)
             yield
 
@@ -173,7 +173,7 @@ class GalleryStore:
 
     def num_imported(self) -> int:
         """Count the rows that came as embeddings: the ones that have no picture, so no width."""
-        with reading_tables(self._folder):
+        with reading_tables(self.folder):
             return int(self._images.count_rows("width IS NULL"))
 
     def ledger(self) -> Iterator[FileRecord]:
@@ -242,7 +242,7 @@ class GalleryStore:
     def thumbnails(self, keys: Iterable[str]) -> dict[str, bytes]:
         """Return the stored JPEG thumbnail of each of a few images, by key; imported ones have none."""
         condition = any_of("key", sorted(set(keys)))
-        with reading_tables(self._folder):
+        with reading_tables(self.folder):
             table = self._images.search().where(condition).select(["key", "thumbnail"]).to_arrow()
         pairs = zip(table.column("key").to_pylist(), table.column("thumbnail").to_pylist(), strict=True)
         return {key: jpeg for key, jpeg in pairs if jpeg is not None}

@@ -11,7 +11,7 @@ import numpy as np
 from nearid_search.config import QueryConfig
 from nearid_search.embedding_engine import EmbeddingEngine
 from nearid_search.enrolled import Accept
-from nearid_search.errors import GalleryError, NoEncoderError, NotFoundError, UnreadableImageError
+from nearid_search.errors import GalleryError, NoEncoderError, NotFoundError, UnreadableImageError, WeightsError
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.gallery_stamp import gallery_stamp
@@ -72,8 +72,8 @@ class SearchEngine(EmbeddingEngine):
                 seen = seen_as(opened if as_of is None else opened.as_of(as_of), foreground)
                 encoder = seen.open_encoder(device=device, masks=masks) if encode else None
                 engine = cls(seen, encoder, on_warning=on_warning, **settings)
-            except (GalleryError, OSError, RuntimeError, ValueError):
-                # What LanceDB raises when a rebuild deletes the tables it reads has many types.
+            except (GalleryError, WeightsError, OSError, RuntimeError, ValueError):
+                # What LanceDB raises when a rebuild deletes the tables it reads has many types; the head goes, too.
                 if not is_replaced(opened.folder, opened.manifest):
                     raise
             else:

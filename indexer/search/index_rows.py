@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.errors import GalleryCorruptError
+from nearid_search.indexer.care.whole_tables import reading_tables
 from nearid_search.indexer.search.row_keys import Keys, find_keys, key_array
 from nearid_search.indexer.sql import any_of, chunks
 from nearid_search.indexer.store import GalleryStore
@@ -120,7 +121,7 @@ class GalleryRows:
             (N, dim) float32 in the order of ``rows``.
 
         Raises:
-            GalleryCorruptError: if the tables no longer hold them.
+            GalleryCorruptError: if the tables no longer hold them, or cannot be read.
             IndexUnusableError: if they are mapped from a file that was altered, and nobody is to be told.
         """
         if self._vectors is not None:
@@ -130,7 +131,8 @@ class GalleryRows:
         place_of = {self.key(row): place for place, row in enumerate(rows.tolist())}
         found, column = 0, self.store.column
         for chunk in chunks(list(place_of), _KEYS_AT_ONCE):
-            table = self.store.images.search().where(any_of("key", chunk)).select(["key", column]).to_arrow()
+            with reading_tables(self.store.folder):
+                table = self.store.images.search().where(any_of("key", chunk)).select(["key", column]).to_arrow()
             places = [place_of[key] for key in table.column("key").to_pylist()]
             flat = table.column(column).combine_chunks().flatten()
             matrix[places] = flat.to_numpy(zero_copy_only=False).reshape(-1, self.dim)

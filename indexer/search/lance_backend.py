@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.errors import GalleryCorruptError
+from nearid_search.indexer.care.whole_tables import reading_tables
 from nearid_search.indexer.search.approximate import ScanRule
 from nearid_search.indexer.search.index_rows import GalleryRows
 from nearid_search.indexer.search.row_keys import find_keys, key_array
@@ -47,10 +48,18 @@ class LanceBackend:
         return len(self._rows)
 
     def search(self, queries: Embeddings, *, k: int, allowed: Rows | None = None) -> tuple[NDArray[np.float32], Rows]:
-        """Return the best rows of each query that were nominated; see ``VectorBackend.search``."""
+        """Return the best rows of each query that were nominated; see ``VectorBackend.search``.
+
+        Raises:
+            GalleryCorruptError: if the table cannot be read.
+        """
         if k < 1:
             raise ValueError(f"k must be at least 1, got {k}")
         checked = check_embeddings(queries, dim=self._rows.dim, name="queries")
+        with reading_tables(self._rows.store.folder):
+            return self._search(checked, k, allowed)
+
+    def _search(self, checked: Embeddings, k: int, allowed: Rows | None) -> tuple[NDArray[np.float32], Rows]:
         searched = self.num_rows if allowed is None else len(allowed)
         kept = min(k, searched)
         fetch = kept * _OVERFETCH + _SPARE
