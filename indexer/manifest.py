@@ -156,9 +156,14 @@ def read_manifest(gallery_dir: Path, *, name: str = MANIFEST_NAME) -> Manifest |
             f"{gallery_dir} has format {document['format_version']}, this version reads format {FORMAT_VERSION}: "
             "upgrade nearid-search or index again with --rebuild"
         )
-    encoder = EncoderRecord(**document.pop("encoder"))
-    search = AnnConfig(**document.pop("search", {}))
-    manifest = Manifest(encoder=encoder, search=search, **document)
+    try:
+        encoder = EncoderRecord(**document.pop("encoder"))
+        search = AnnConfig(**document.pop("search", {}))
+        manifest = Manifest(encoder=encoder, search=search, **document)
+    except (KeyError, TypeError) as error:
+        raise GalleryMismatchError(
+            f"{path} has other fields than this version knows ({error}): upgrade nearid-search"
+        ) from error
     for named, beginning in ((manifest.tables, TABLES_NAME), (encoder.head, HEAD_NAME)):
         if named is not None and not (named.startswith(beginning) and Path(named).name == named):
             raise GalleryCorruptError(f"{path} names the folder {named!r}, which is outside the gallery")

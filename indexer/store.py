@@ -137,7 +137,7 @@ class GalleryStore:
         Raises:
             GalleryCorruptError: if one was altered.
         """
-        table = {"images": self._images, "files": self._files}.get(name) or self.hidden
+        table = self.hidden if name == "hidden" else {"images": self._images, "files": self._files}[name]
         require_whole(self.folder, name, int(table.version) if version is None else version)
 
     @contextmanager

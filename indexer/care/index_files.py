@@ -41,6 +41,6 @@ def check_index(gallery: Gallery, *, rows: bool) -> Iterator[Finding]:
     except MissingExtraError as error:
         yield Finding(Part.INDEX, INDEX_DIRNAME, f"cannot be looked at: {error}", "left alone", damage=False)
     except (IndexUnusableError, OSError) as error:
-        yield Finding(Part.INDEX, INDEX_DIRNAME, str(error), _MENDED)
+        yield Finding(Part.INDEX, INDEX_DIRNAME, str(error).replace(f"{gallery.index_dir}/", ""), _MENDED)
     except GalleryCorruptError:
         return  # the tables, which have findings of their own

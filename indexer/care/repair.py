@@ -23,9 +23,17 @@ from nearid_search.indexer.corrections.log import LOG_NAME, CorrectionLog
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.location import locate_gallery, require_gallery
 from nearid_search.indexer.lock import writer_lock
-from nearid_search.indexer.manifest import MANIFEST_NAME, TABLES_NAME, Manifest, read_manifest, write_manifest
+from nearid_search.indexer.manifest import (
+    HEAD_NAME,
+    MANIFEST_NAME,
+    TABLES_NAME,
+    Manifest,
+    read_manifest,
+    write_manifest,
+)
 from nearid_search.indexer.search.index_file import remove_index
 from nearid_search.indexer.search.index_refresh import refresh_search
+from nearid_search.indexer.search.rerank_record import RERANK_NAME
 from nearid_search.indexer.store import GalleryStore
 from nearid_search.shipped_heads import AUTO_HEAD, find_head
 
@@ -104,7 +112,6 @@ def repair_gallery(
                     on_plan(found)
             if not job.mend(found.damaged):
                 break
-        note_files(folder)
         job.report.remaining = verify_gallery(folder, quick=True).damaged
     return job.report
 
@@ -185,10 +192,10 @@ class _Repair:
         manifest = read_manifest(self._folder)
         assert manifest is not None  # noqa: S101  (a head was found damaged by it)
         kept = str(manifest.encoder.head)
-        name = str(manifest.encoder.details.get("name"))
+        wanted, name = kept.removeprefix(f"{HEAD_NAME}-"), str(manifest.encoder.details.get("name"))
         for source in (self._head, find_head(AUTO_HEAD, name)):
             try:
-                if source is not None and read_head_manifest(source).fingerprint.rpartition(":")[2] == kept[5:]:
+                if source is not None and read_head_manifest(source).fingerprint.rpartition(":")[2] == wanted:
                     loaded = load_head(source)
                     self._aside(kept)
                     save_head(self._folder / kept, loaded.arrays, loaded.manifest)
@@ -244,8 +251,8 @@ class _Repair:
 
     def _put_aside_measured(self) -> None:
         """What was measured of re-ranking speaks of tables by name."""
-        if (self._folder / "rerank.json").exists():
-            self._put_aside([Finding(Part.RERANK, "rerank.json", "", "set aside: it is of the former tables")])
+        if (self._folder / RERANK_NAME).exists():
+            self._put_aside([Finding(Part.RERANK, RERANK_NAME, "", "set aside: it is of the former tables")])
 
     def _checksums(self, found: Sequence[Finding]) -> None:
         self._aside(found[0].file)

@@ -17,12 +17,14 @@ from nearid_search.indexer.manifest import DRAFT_NAME, MANIFEST_NAME, Manifest, 
 from nearid_search.indexer.search.rerank_record import RERANK_NAME
 from nearid_search.sealed_json import read_sealed
 
+_REMEDIES = (": restore ", ": make it anew", ": upgrade ")
+
 
 def check_manifest(folder: Path) -> Iterator[Finding]:
     """Look at the manifest and its second copy."""
     copy = copy_of(folder / MANIFEST_NAME)
-    copied = _refusal(lambda: read_manifest(folder, name=copy.name))
-    refused = _refusal(lambda: read_manifest(folder))
+    copied = _refusal(copy, lambda: read_manifest(folder, name=copy.name))
+    refused = _refusal(folder / MANIFEST_NAME, lambda: read_manifest(folder))
     if refused:
         there = copy.exists() and not copied
         mended = f"taken from {copy.name}" if there else "cannot be made again: index --rebuild makes a new gallery"
@@ -34,12 +36,12 @@ def check_manifest(folder: Path) -> Iterator[Finding]:
 def check_log(folder: Path) -> Iterator[Finding]:
     """Look at the log of corrections and its second copy."""
     path, copy = folder / LOG_NAME, copy_of(folder / LOG_NAME)
-    refused = _refusal(lambda: CorrectionLog(folder))
+    refused = _refusal(path, lambda: CorrectionLog(folder))
     if not refused:
         if copy.exists() and not path.read_bytes().startswith(copy.read_bytes()):
             yield Finding(Part.LOG, copy.name, "is not what the log begins with", "copied again")
         return
-    known = _refusal(lambda: CorrectionLog(folder, name=copy.name)) if copy.exists() else "is missing"
+    known = _refusal(copy, lambda: CorrectionLog(folder, name=copy.name)) if copy.exists() else "is missing"
     mended = f"cannot be made again: {copy.name} {known}" if known else f"taken from {copy.name}"
     yield Finding(Part.LOG, LOG_NAME, refused, mended)
 
@@ -48,7 +50,7 @@ def check_head(folder: Path, manifest: Manifest) -> Iterator[Finding]:
     """Look at the gallery's copy of its head."""
     if manifest.encoder.head is not None:
         kept = manifest.encoder.head
-        refused = _refusal(lambda: load_head(folder / kept))
+        refused = _refusal(folder / kept, lambda: load_head(folder / kept))
         if refused:
             yield Finding(Part.HEAD, kept, refused, "copied again from the head that ships, or from --head FOLDER")
 
@@ -64,27 +66,30 @@ def check_uploads(folder: Path) -> Iterator[Finding]:
 
 def check_draft(folder: Path) -> Iterator[Finding]:
     """Look at the manifest of a rebuild that was stopped."""
-    refused = _refusal(lambda: read_manifest(folder, name=DRAFT_NAME))
+    refused = _refusal(folder / DRAFT_NAME, lambda: read_manifest(folder, name=DRAFT_NAME))
     if refused:
         yield Finding(Part.DRAFT, DRAFT_NAME, refused, "set aside; the stopped rebuild begins anew")
 
 
 def check_measured(folder: Path) -> Iterator[Finding]:
     """Look at what was measured on the gallery: calibration and re-ranking."""
-    refused = _refusal(lambda: read_calibration(folder))
+    refused = _refusal(folder / CALIBRATION_NAME, lambda: read_calibration(folder))
     if refused:
         anew = "set aside; fitted again with --calibrate, or by: nearid-search calibrate"
         yield Finding(Part.CALIBRATION, CALIBRATION_NAME, refused, anew)
-    refused = _refusal(lambda: read_sealed(folder / RERANK_NAME))
+    refused = _refusal(folder / RERANK_NAME, lambda: read_sealed(folder / RERANK_NAME))
     if refused:
         anew = "set aside; measured again by: nearid-search gallery tune --rerank"
         yield Finding(Part.RERANK, RERANK_NAME, refused, anew)
 
 
-def _refusal(read: Callable[[], object]) -> str:
-    """Return why something cannot be read, without the remedies that come after the colon; empty if it can."""
+def _refusal(path: Path, read: Callable[[], object]) -> str:
+    """Return why a file cannot be read, without its path and the remedies of whoever reads it; empty if it can."""
     try:
         read()
     except (GalleryCorruptError, GalleryMismatchError, WeightsError, ValueError) as error:
-        return str(error).split(": ", 1)[0] if not isinstance(error, WeightsError) else str(error)
+        text = str(error).removeprefix(f"{path}").lstrip(": ")
+        for remedy in _REMEDIES:
+            text = text.split(remedy, 1)[0]
+        return text
     return ""

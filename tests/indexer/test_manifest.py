@@ -1,6 +1,7 @@
 """The manifest notices every change that is not ours."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from nearid_search.indexer.manifest import (
     read_manifest,
     write_manifest,
 )
+from nearid_search.sealed_json import seal
 
 ENCODER = EncoderRecord(
     fingerprint="toy:0123+frozen", backbone="toy@Ärger.bin", dtype="float32", dim=4, details={"mean": [0.5, 0.25]}
@@ -87,6 +89,12 @@ def test_a_later_format_is_refused_by_number(tmp_path: Path) -> None:
         tmp_path, Manifest(encoder=ENCODER, created_at="2030-01-01T00:00:00", made_by="9", format_version=later)
     )
     with pytest.raises(GalleryMismatchError, match=rf"format {later}, this version reads format {FORMAT_VERSION}"):
+        read_manifest(tmp_path)
+
+
+def test_fields_of_a_later_version_are_refused(tmp_path: Path) -> None:
+    (tmp_path / MANIFEST_NAME).write_bytes(seal({**asdict(MANIFEST), "mirrors": 2}))
+    with pytest.raises(GalleryMismatchError, match=r"other fields than this version knows .*mirrors"):
         read_manifest(tmp_path)
 
 
