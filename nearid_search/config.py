@@ -65,6 +65,42 @@ class IndexConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FetchConfig:
+    """Bounds of fetching a picture from an address.
+
+    Attributes:
+        max_bytes: of one picture.
+        seconds: that one picture may take, with its redirects and tries.
+        connect_seconds: that one connection may take to be made.
+        redirects: hops at most.
+        retries: further tries after a failure that may pass.
+        pause: seconds before the first of them; each waits twice as long as the one before.
+        connections: pictures fetched at a time.
+        networks: networks that may be connected to although they are not public, such as an intranet's "10.1.0.0/16".
+
+    Raises:
+        ConfigError: if a number is out of range.
+    """
+
+    max_bytes: int = 32 << 20
+    seconds: float = 60.0
+    connect_seconds: float = 10.0
+    redirects: int = 5
+    retries: int = 2
+    pause: float = 0.5
+    connections: int = 8
+    networks: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, low in (("max_bytes", 1), ("redirects", 0), ("retries", 0), ("pause", 0), ("connections", 1)):
+            if getattr(self, name) < low:
+                raise ConfigError(f"{name} must be at least {low}, got {getattr(self, name)}")
+        for name in ("seconds", "connect_seconds"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name} must be above 0, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class AnnConfig:
     """What searching a gallery may cost; which index is kept for it follows from that.
 

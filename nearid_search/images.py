@@ -16,6 +16,7 @@ from nearid_search.errors import ShapeError, StorageError, UnreadableImageError
 from nearid_search.image_decoding import DecodedImage, decode_image
 from nearid_search.image_formats import IMAGE_SUFFIXES
 from nearid_search.object_storage.path import ObjectPath
+from nearid_search.packed_pictures import read_packed
 from nearid_search.pixel_budget import default_max_pixels
 
 __all__ = [
@@ -37,7 +38,7 @@ def read_file(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
     """Read a regular file, without ever waiting on a pipe or device that stands in its place.
 
     Args:
-        path: the file; links are followed.
+        path: the file; links are followed. It may name a picture in a tar or Parquet file, see ``packed_pictures``.
         max_bytes: the most bytes to read, > 0.
 
     Returns:
@@ -58,8 +59,11 @@ def read_file(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
             data = file.read(max_bytes + 1)
     except UnreadableImageError:
         raise
-    except FileNotFoundError:
-        raise UnreadableImageError(str(path), "no such file") from None
+    except (FileNotFoundError, NotADirectoryError):
+        packed = read_packed(path, max_bytes=max_bytes)
+        if packed is None:
+            raise UnreadableImageError(str(path), "no such file") from None
+        return packed
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UnreadableImageError(str(path), reason.lower()) from error
