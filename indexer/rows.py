@@ -21,6 +21,8 @@ class FileRecord(NamedTuple):
         mtime_ns: time of last modification when last read, nanoseconds.
         key: SHA-256 of the last content that could be read; None if none ever could.
         error: why the present content cannot be read; None if it can.
+        source: stored path of the shard, Parquet file or list that it comes from; None if it is a file of its own.
+        etag: what the server called this content, if it came from an address and the server said so.
     """
 
     path: str
@@ -28,6 +30,8 @@ class FileRecord(NamedTuple):
     mtime_ns: int
     key: str | None
     error: str | None
+    source: str | None = None
+    etag: str | None = None
 
 
 class ImageRow(NamedTuple):
@@ -50,6 +54,7 @@ class ImageRow(NamedTuple):
 
 
 def file_records(batch: pa.RecordBatch) -> Iterator[FileRecord]:
-    """Yield the rows of a batch of the ledger."""
-    columns = (batch.column(name).to_pylist() for name in FileRecord._fields)
+    """Yield the rows of a batch of the ledger, which may lack the columns that an earlier version did not write."""
+    names = batch.schema.names
+    columns = (batch[name].to_pylist() if name in names else [None] * len(batch) for name in FileRecord._fields)
     return map(FileRecord._make, zip(*columns, strict=True))

@@ -58,6 +58,8 @@ def files_schema() -> pa.Schema:
             pa.field("mtime_ns", pa.int64()),
             pa.field("key", pa.string()),
             pa.field("error", pa.string()),
+            pa.field("source", pa.string()),
+            pa.field("etag", pa.string()),
         ]
     )
 

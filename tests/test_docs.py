@@ -16,6 +16,7 @@ from embedding_files import directions, write_embeddings
 from embeddings import look_alikes
 from made_galleries import make_gallery
 from nearid_checkpoints import NUM_HEADS, write_checkpoint
+from packed_catalogues import write_tar
 from rating_folders import write_ratings, write_samples
 from s3_server import s3_server
 from training_sets import two_views, write_folder
@@ -59,6 +60,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "catalog.csv").write_text("\n".join([header, *kept]) + "\n")
     shutil.copy(examples / "queries/new-view.jpg", tmp_path / "photo.jpg")
     shutil.copytree(examples / "queries", tmp_path / "incoming")
+    write_tar(tmp_path / "shards/a.tar", {"chair/1.jpg": (tmp_path / "photo.jpg").read_bytes()})
+    (tmp_path / "list.txt").write_text("photo.jpg\n")
     things = [("train", "cup"), ("train", "jug"), ("val", "pan"), ("test", "tin")]
     write_folder(
         tmp_path / "dataset", [image for seed, thing in enumerate(things) for image in two_views(*thing, 100 * seed)]

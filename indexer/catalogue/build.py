@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nearid_search.config import AnnConfig, EncoderConfig, IndexConfig, SuggestConfig
+from nearid_search.config import AnnConfig, EncoderConfig, FetchConfig, IndexConfig, SuggestConfig
 from nearid_search.encoder import open_encoder
 from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, GalleryWriteError
 from nearid_search.foreground import NONE as NO_FOREGROUND
@@ -55,6 +55,8 @@ def index_catalogue(
     encoder: ImageEncoder | None = None,
     encoder_config: EncoderConfig | None = None,
     config: IndexConfig | None = None,
+    fetch: FetchConfig | None = None,
+    refetch: bool = False,
     rebuild: bool = False,
     on_plan: OnPlan | None = None,
     on_progress: OnProgress | None = None,
@@ -65,12 +67,15 @@ def index_catalogue(
     """Build a gallery from a catalogue, or bring it up to date.
 
     Args:
-        catalogue: folder of images; sub-folders name identities.
+        catalogue: folder of images, whose sub-folders name identities; or tar shards, Parquet files with pictures, or
+            a list, see ``picture_source.open_source``.
         gallery: the gallery's folder; by default ``NEARID_GALLERY`` or the nearest ``.nearid``.
         identities: CSV or Parquet file with columns ``path``, ``identity`` and any metadata; "folders" for sub-folders.
         encoder: what encodes; opened when there is something to encode if not given.
         encoder_config: which encoder to open; by default the one that made the gallery.
         config: how to index.
+        fetch: how addresses that a list names are fetched; None if they may not be.
+        refetch: ask again for addresses whose pictures are known; what has not changed is not sent again.
         rebuild: make the gallery anew from this catalogue and every other one it describes. The old gallery answers
             until the new one is complete; a rebuild that was stopped goes on.
         on_plan: called before any work, once a catalogue.
@@ -94,8 +99,9 @@ def index_catalogue(
     require_gallery_folder(folder)
     if not folder.exists():
         # A catalogue that cannot be used must not leave an empty gallery behind.
-        survey_catalogue(Path(catalogue), folder=folder, gallery=None, identities=identities)
-    job = _Job(folder, encoder, encoder_config, config or IndexConfig(), on_plan, on_progress)
+        survey = survey_catalogue(Path(catalogue), folder=folder, gallery=None, identities=identities, fetch=fetch)
+        survey.source.refuse(survey.plan.to_read)
+    job = _Job(folder, encoder, encoder_config, config or IndexConfig(), fetch, refetch, on_plan, on_progress)
     with writer_lock(folder):
         try:
             remembered = _remembered_search(folder)
@@ -127,6 +133,8 @@ class _Job:
     encoder: ImageEncoder | None
     encoder_config: EncoderConfig | None
     config: IndexConfig
+    fetch: FetchConfig | None
+    refetch: bool
     on_plan: OnPlan | None
     on_progress: OnProgress | None
 
@@ -169,9 +177,17 @@ class _Job:
         return manifest is not None and manifest.encoder.keeps_whole and encoder.foreground is not None
 
     def _survey(self, gallery: Gallery | None, catalogue: Path, identities: str | Path | None) -> Survey:
-        survey = survey_catalogue(catalogue, folder=self.folder, gallery=gallery, identities=identities)
+        survey = survey_catalogue(
+            catalogue,
+            folder=self.folder,
+            gallery=gallery,
+            identities=identities,
+            fetch=self.fetch,
+            refetch=self.refetch,
+        )
         if self.on_plan is not None:
             self.on_plan(survey)
+        survey.source.refuse(survey.plan.to_read)
         return survey
 
     def _checked_encoder(self, gallery: Gallery | None, *, needed: bool) -> ImageEncoder | None:

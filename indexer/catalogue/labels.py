@@ -7,7 +7,7 @@ A catalogue says so by its folders (the first folder below the catalogue is the 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,23 @@ class FolderLabels:
         """Return the label of a file, by its POSIX path relative to the catalogue."""
         folder, separator, _ = path.partition("/")
         return Label(folder if separator else None)
+
+
+class NamedLabels:
+    """What shards, Parquet files and lists say of their own pictures.
+
+    Args:
+        labels: of every picture that has one, by its name in the catalogue.
+        fields: the metadata columns.
+    """
+
+    def __init__(self, labels: Mapping[str, Label], fields: Iterable[pa.Field]) -> None:
+        self._labels = labels
+        self.metadata_fields = tuple(fields)
+
+    def label(self, path: str) -> Label:
+        """Return the label of a picture; one of which nothing is said is its own identity."""
+        return self._labels.get(path) or Label(None)
 
 
 class TableLabels:
@@ -113,7 +130,7 @@ class TableLabels:
         return sum(path not in self._labels for path in present)
 
 
-Labels = FolderLabels | TableLabels
+Labels = FolderLabels | NamedLabels | TableLabels
 
 
 def read_labels(source: Path) -> TableLabels:
@@ -130,32 +147,42 @@ def read_labels(source: Path) -> TableLabels:
     Raises:
         CatalogueError: if the file is missing, of another kind or malformed, or ``TableLabels`` refuses it.
     """
+    if source.suffix.lower() not in (".csv", ".parquet"):
+        raise CatalogueError(f"{source}: expected a .csv or .parquet file with columns path, identity")
+    table = read_table(source, text=("path", "identity"))
+    return TableLabels(table, source=source)
+
+
+def read_table(source: Path, *, text: Sequence[str]) -> pa.Table:
+    """Read a table whose columns become labels.
+
+    Args:
+        source: a ``.csv`` or ``.parquet`` file.
+        text: columns that are read as text, whatever they look like.
+
+    Raises:
+        CatalogueError: if the file is missing or malformed.
+    """
     import pyarrow as pa
     from pyarrow import csv, parquet
 
-    suffix = source.suffix.lower()
-    if suffix not in (".csv", ".parquet"):
-        raise CatalogueError(f"{source}: expected a .csv or .parquet file with columns path, identity")
     try:
-        if suffix == ".csv":
-            options = csv.ConvertOptions(
-                column_types={"path": pa.string(), "identity": pa.string()}, strings_can_be_null=True
-            )
+        if source.suffix.lower() == ".csv":
+            options = csv.ConvertOptions(column_types=dict.fromkeys(text, pa.string()), strings_can_be_null=True)
             table = csv.read_csv(source, convert_options=options)
         else:
             table = parquet.ParquetFile(source).read()
+        for name in text:
+            if table.column_names.count(name) == 1 and not pa.types.is_string(table.column(name).type):
+                column = table.column(name).cast(pa.string())
+                table = table.set_column(table.column_names.index(name), name, column)
     except FileNotFoundError:
         raise CatalogueError(
             f"{source} does not exist: give a .csv or .parquet file with columns path, identity"
         ) from None
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, UnicodeDecodeError) as error:
         raise CatalogueError(f"{source} cannot be read: {str(error).splitlines()[0]}") from error
-    _check_columns(table.column_names, source)
-    for name in ("path", "identity"):
-        column = table.column(name)
-        if not pa.types.is_string(column.type):
-            table = table.set_column(table.column_names.index(name), name, column.cast(pa.string()))
-    return TableLabels(table, source=source)
+    return table
 
 
 def _check_columns(names: list[str], source: Path) -> None:
@@ -164,6 +191,15 @@ def _check_columns(names: list[str], source: Path) -> None:
         raise CatalogueError(
             f"{source} has no column {' or '.join(missing)}: it has {', '.join(names) or 'no columns'}"
         )
+    check_metadata_names(names, source)
+
+
+def check_metadata_names(names: list[str], source: Path) -> None:
+    """Refuse columns that cannot become metadata; ``path`` and ``identity`` may be among them.
+
+    Raises:
+        CatalogueError: naming the first of them.
+    """
     reserved = sorted((RESERVED_COLUMNS - {"path", "identity"}) & set(names))
     if reserved:
         raise CatalogueError(f"{source}: column {reserved[0]!r} is the gallery's own: rename it")

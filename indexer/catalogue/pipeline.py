@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Generator, Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,17 +11,18 @@ from numpy.typing import NDArray
 
 from nearid_search.errors import UnreadableImageError
 from nearid_search.image_encoder import ImageEncoder
-from nearid_search.images import decode_image, encode_thumbnail, read_file
+from nearid_search.images import decode_image, encode_thumbnail
+from nearid_search.indexer.catalogue.picture_source import Picture
 from nearid_search.indexer.catalogue.scan import ScannedFile
 from nearid_search.map_ahead import map_ahead
 
 
 class ReadFile(NamedTuple):
-    """What reading one file gave.
+    """What reading one picture gave.
 
     Attributes:
-        file: the file.
-        key: SHA-256 of its bytes in hex; None if they could not be read.
+        file: the picture's file or entry.
+        key: SHA-256 of its bytes in hex; None if they could not be read, or are what the ledger knows already.
         error: why it is no picture; None if it is one or its key was known.
         prepared: (S, S, 3) uint8 input of the encoder; None if there is an error or the key was known.
         whole: the same before it was painted over; None if nothing was.
@@ -57,34 +57,34 @@ def content_key(data: bytes) -> str:
 
 
 def read_ahead(
-    files: Iterable[ScannedFile],
-    catalogue: Path,
+    pictures: Iterable[Picture],
     encoder: ImageEncoder,
     *,
     known: Collection[str],
     threads: int = 0,
     ahead: int = 32,
 ) -> Generator[ReadFile]:
-    """Read and prepare every file, in the order given.
+    """Read and prepare every picture, in the order given.
 
     Args:
-        files: what to read.
-        catalogue: the folder their paths are relative to.
+        pictures: what to read.
         encoder: decides the size pictures are prepared to.
         known: keys that need no decoding; may grow while this runs.
         threads: how many; 0 means one a processor core.
         ahead: files in flight at most, so memory does not grow with the catalogue.
 
     Returns:
-        A generator of one result a file, damaged ones included.
+        A generator of one result a picture, damaged ones included.
     """
-    return map_ahead(lambda file: _read_one(file, catalogue, encoder, known), files, threads=threads, ahead=ahead)
+    return map_ahead(lambda picture: _read_one(picture, encoder, known), pictures, threads=threads, ahead=ahead)
 
 
-def _read_one(file: ScannedFile, catalogue: Path, encoder: ImageEncoder, known: Collection[str]) -> ReadFile:
-    key = None
+def _read_one(picture: Picture, encoder: ImageEncoder, known: Collection[str]) -> ReadFile:
+    file, key = picture.file, None
     try:
-        data = read_file(catalogue / file.path)
+        data = picture.read()
+        if data is None:
+            return ReadFile(file, None)
         key = content_key(data)
         if key in known:
             return ReadFile(file, key)

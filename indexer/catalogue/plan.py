@@ -43,8 +43,9 @@ class IndexPlan:
 
     @property
     def to_read(self) -> list[ScannedFile]:
-        """Files that must be opened, in catalogue order."""
-        return sorted([*self.new, *(scanned for scanned, _ in self.changed)])
+        """Files that must be opened, in the order in which they lie in the catalogue."""
+        files = [*self.new, *(scanned for scanned, _ in self.changed)]
+        return sorted(files, key=lambda file: (file.source or "", file.place, file.path))
 
     def describe(self) -> str:
         """Return the plan as one line."""
@@ -60,8 +61,8 @@ def make_plan(
     ledger: Iterable[FileRecord],
     *,
     stored: Callable[[str], str],
-    in_catalogue: Callable[[str], bool],
-    content_key: Callable[[str], str | None],
+    owns: Callable[[FileRecord], bool],
+    content_keys: Callable[[list[ScannedFile]], Iterable[str | None]],
 ) -> IndexPlan:
     """Compare a catalogue with the ledger.
 
@@ -69,8 +70,8 @@ def make_plan(
         scanned: the catalogue's files.
         ledger: everything the gallery knows, of this and other catalogues.
         stored: turns a catalogue path into a stored path.
-        in_catalogue: whether a stored path belongs to this catalogue.
-        content_key: SHA-256 of a catalogue file's bytes; None if it cannot be read.
+        owns: whether a record is of this catalogue, so that its file is gone if it is not there.
+        content_keys: SHA-256 of the bytes of each of some files; None if they cannot be read.
 
     Returns:
         The plan.
@@ -85,24 +86,22 @@ def make_plan(
             plan.unchanged.append(record)
         else:
             plan.changed.append((file, record))
-    plan.gone = sorted(record for path, record in known.items() if in_catalogue(path))
-    _find_moves(plan, content_key)
+    plan.gone = sorted(filter(owns, known.values()), key=lambda record: record.path)
+    _find_moves(plan, content_keys)
     return plan
 
 
-def _find_moves(plan: IndexPlan, content_key: Callable[[str], str | None]) -> None:
+def _find_moves(plan: IndexPlan, content_keys: Callable[[list[ScannedFile]], Iterable[str | None]]) -> None:
     gone_sizes = {record.size for record in plan.gone if record.key and record.error is None}
     if not gone_sizes:
         return
     gone_by_key = {record.key: record for record in reversed(plan.gone) if record.key and record.error is None}
-    still_new = []
-    for file in plan.new:
-        key = content_key(file.path) if file.size in gone_sizes else None
+    candidates = [file for file in plan.new if file.size in gone_sizes]
+    for file, key in zip(candidates, content_keys(candidates), strict=True):
         record = gone_by_key.pop(key, None) if key is not None else None
-        if record is None:
-            still_new.append(file)
-        else:
+        if record is not None:
             plan.moved.append((file, record))
     taken = {record.path for _, record in plan.moved}
-    plan.new = still_new
+    found = {file.path for file, _ in plan.moved}
+    plan.new = [file for file in plan.new if file.path not in found]
     plan.gone = [record for record in plan.gone if record.path not in taken]

@@ -8,10 +8,11 @@ catalogue, or an undo, finds them as they should be.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from nearid_search.indexer.catalogue.labels import Label
 from nearid_search.indexer.catalogue.survey import Survey
 from nearid_search.indexer.corrections.state import Corrections
 from nearid_search.indexer.image_rows import change_rows, delete_rows
@@ -34,34 +35,38 @@ class Reconciled:
 
 
 def reconcile_images(
-    store: GalleryStore, survey: Survey, files: Iterable[FileRecord], corrections: Corrections
+    store: GalleryStore, survey: Survey, files: dict[str, FileRecord], corrections: Corrections
 ) -> Reconciled:
     """Update and delete rows of the images table.
 
     Args:
         store: the gallery's tables.
         survey: the catalogue just indexed; other catalogues' images keep their labels.
-        files: the ledger as it now is, of every catalogue.
+        files: the ledger as it now is, of every catalogue, by stored path.
         corrections: what people have said of names and pictures.
 
     Returns:
         What changed.
     """
     paths_of = defaultdict(list)
-    for record in files:
+    held = survey.held(files)
+    for record in files.values():
         if record.key is not None:
             paths_of[record.key].append(record.path)
     metadata = [field.name for field in store.metadata_fields]
-    done = _reconcile(store.images, paths_of, survey, metadata, corrections)
+    follow = partial(_reconcile, paths_of=paths_of, held=held, survey=survey, corrections=corrections)
+    done = follow(store.images, metadata=metadata)
     if store.hidden_keys():
         known = [name for name in metadata if name in store.hidden.schema.names]
-        _reconcile(store.hidden, paths_of, survey, known, corrections)
+        follow(store.hidden, metadata=known)
     return done
 
 
 def _reconcile(
     table: Any,  # noqa: ANN401  (LanceDB's class)
+    *,
     paths_of: dict[str, list[str]],
+    held: frozenset[str],
     survey: Survey,
     metadata: list[str],
     corrections: Corrections,
@@ -77,7 +82,10 @@ def _reconcile(
         if not paths:
             if not is_imported:
                 removed.append(row["key"])
-        elif (wanted := _wanted(row, paths, survey, metadata, corrections)) != row:
+            continue
+        path = row["path"] if row["path"] in paths else min(paths)
+        label = survey.label(path) if path in held else None
+        if (wanted := _wanted(row, path, label, metadata, corrections)) != row:
             relabelled.append(wanted)
     change_rows(table, relabelled)
     delete_rows(table, removed)
@@ -85,12 +93,10 @@ def _reconcile(
 
 
 def _wanted(
-    row: dict[str, Any], paths: list[str], survey: Survey, metadata: list[str], corrections: Corrections
+    row: dict[str, Any], path: str, label: Label | None, metadata: list[str], corrections: Corrections
 ) -> dict[str, Any]:
-    path = row["path"] if row["path"] in paths else min(paths)
     wanted = {**row, "path": path}
-    if survey.holds(path):
-        label = survey.label(path)
+    if label is not None:
         wanted |= {CATALOGUE_IDENTITY: label.identity} | {name: label.metadata.get(name) for name in metadata}
     # One that no answer shows keeps the name it had until it leaves the answers.
     identity = corrections.identity_of(row["key"], wanted[CATALOGUE_IDENTITY], path)

@@ -6,7 +6,6 @@ where it was, because what is done is told from the ledger and the content keys.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from nearid_search.indexer.corrections.follow import follow_corrections
 from nearid_search.indexer.corrections.log import CorrectionLog
 from nearid_search.indexer.corrections.state import Corrections
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.rows import FileRecord, ImageRow
+from nearid_search.indexer.rows import ImageRow
 from nearid_search.records import Failure
 from nearid_search.reports import IndexReport
 
@@ -92,7 +91,7 @@ class IndexRun:
             forgotten += [record.path for record in plan.gone]
         for path in forgotten:
             self.files.pop(path, None)
-        reconciled = reconcile_images(store, self.survey, self.files.values(), self.corrections)
+        reconciled = reconcile_images(store, self.survey, self.files, self.corrections)
         store.forget_files(forgotten)
         follow_corrections(self.gallery, self.log)
         store.compact()
@@ -100,10 +99,7 @@ class IndexRun:
 
     def _follow_moves(self) -> list[str]:
         """Enter moved files in the ledger under their new paths; return the old paths."""
-        moved = [
-            FileRecord(self.survey.stored(file.path), file.size, file.mtime_ns, record.key, None)
-            for file, record in self.survey.plan.moved
-        ]
+        moved = [self.survey.record(file, record.key, None) for file, record in self.survey.plan.moved]
         if moved:
             self.gallery.store.record_files(moved, known=self.survey.ledger)
             self.files.update((record.path, record) for record in moved)
@@ -123,8 +119,7 @@ class IndexRun:
         done = failed = 0
         with BatchWriter(self.gallery.store, encoder.fingerprint, set(self.survey.ledger)) as writer:
             source = read_ahead(
-                to_read,
-                self.survey.catalogue,
+                self.survey.source.pictures(to_read),
                 encoder,
                 known=self.keys,
                 threads=self.config.decoders,
@@ -187,11 +182,13 @@ class IndexRun:
 
     def _enter(self, item: ReadFile, pending: Pending) -> None:
         """Put a file into the ledger; one that has become unreadable keeps the content it had."""
-        path = self.survey.stored(item.file.path)
-        before = self.survey.ledger.get(path)
-        key = item.key if item.error is None else (before.key if before else None)
-        record = FileRecord(path, item.file.size, item.file.mtime_ns, key, item.error)
-        self.files[path] = record
+        record = self.survey.record(item.file, item.key, item.error)
+        before = self.survey.ledger.get(record.path)
+        if item.error is not None or item.key is None:
+            record = record._replace(key=before.key if before else None)
+        if item.error is None and item.key is None and before is not None:
+            record = before  # its server says that nothing has changed
+        self.files[record.path] = record
         pending.files.append(record)
 
     def _report(self, started: float, relabelled: frozenset[str], removed: frozenset[str]) -> IndexReport:
@@ -202,7 +199,7 @@ class IndexRun:
         present = [self.files[stored(file.path)] for file in self.survey.scan.files]
         readable = [record.key for record in present if record.error is None]
         failures = [
-            Failure(os.path.join(self.survey.catalogue, record.path.removeprefix(self.survey.prefix)), record.error)
+            Failure(self.survey.source.shown(self.survey.source.named(record.path)), record.error)
             for record in present
             if record.error is not None
         ]

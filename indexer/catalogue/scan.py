@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from nearid_search.errors import CatalogueError
 from nearid_search.images import IMAGE_SUFFIXES
+from nearid_search.indexer.catalogue.labels import FolderLabels, NamedLabels
 from nearid_search.records import Failure
 
 
 class ScannedFile(NamedTuple):
-    """An image file as the file system describes it.
+    """A picture before it is opened.
 
     Attributes:
-        path: POSIX path relative to the catalogue.
-        size: bytes.
-        mtime_ns: time of last modification, nanoseconds.
+        path: its name in the catalogue; of a file the POSIX path relative to the catalogue.
+        size: bytes; of a picture in a shard or Parquet file those of that file.
+        mtime_ns: time of last modification, nanoseconds; of the same file.
+        source: name in the catalogue of the shard, Parquet file or list that it comes from; None if it is a file of
+            its own.
+        place: where in that it stands; pictures are read in this order.
+        etag: what a server called the content that is known of an address; None for files.
     """
 
     path: str
     size: int
     mtime_ns: int
+    source: str | None = None
+    place: int = 0
+    etag: str | None = None
 
 
 @dataclass(frozen=True)
@@ -31,14 +39,18 @@ class Scan:
     """What a catalogue holds.
 
     Attributes:
-        files: images, sorted by path.
+        files: images, in the order to read them.
         failures: images that cannot even be named or looked at.
         num_other: files that are no images by their suffix.
+        labels: what the catalogue itself says of them.
+        remarks: what else is to be known about it, one line each.
     """
 
     files: list[ScannedFile]
     failures: list[Failure]
     num_other: int
+    labels: FolderLabels | NamedLabels = field(default_factory=FolderLabels)
+    remarks: tuple[str, ...] = ()
 
 
 def scan_catalogue(catalogue: Path, *, leave_out: Path | None = None) -> Scan:

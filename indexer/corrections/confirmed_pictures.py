@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 
 from nearid_search.errors import GalleryError, UnreadableImageError
 from nearid_search.image_encoder import ImageEncoder
+from nearid_search.images import read_file
+from nearid_search.indexer.catalogue.picture_source import Picture
 from nearid_search.indexer.catalogue.pipeline import PreparedPicture, read_ahead
 from nearid_search.indexer.catalogue.scan import ScannedFile
 from nearid_search.indexer.corrections.log import CorrectionLog
@@ -47,7 +50,8 @@ def encode_picture(
 
 def _read(record: FileRecord, home: Path, encoder: ImageEncoder) -> PreparedPicture:
     file = ScannedFile(record.path, record.size, record.mtime_ns)
-    (item,) = read_ahead([file], home, encoder, known=(), threads=1)
+    picture = Picture(file, partial(read_file, home / record.path))
+    (item,) = read_ahead([picture], encoder, known=(), threads=1)
     if item.prepared is None or item.key is None:
         raise UnreadableImageError(str(home / record.path), item.error or "cannot be read")
     if item.key != record.key:

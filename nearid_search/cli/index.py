@@ -15,11 +15,17 @@ from nearid_search.cli.options import (
     LatencyOption,
     MemoryOption,
 )
-from nearid_search.config import AnnConfig, EncoderConfig, IndexConfig
+from nearid_search.config import AnnConfig, EncoderConfig, FetchConfig, IndexConfig
 
 
 def index(
-    catalogue: Annotated[Path, typer.Argument(help="Folder of images; its sub-folders name the identities.")],
+    catalogue: Annotated[
+        Path,
+        typer.Argument(
+            help="Folder of images; its sub-folders name the identities. Or .tar or .parquet files of pictures, one or "
+            "a folder of them, or a .txt, .csv or .parquet list of paths or URLs."
+        ),
+    ],
     gallery: GalleryOption = None,
     identities: Annotated[
         str | None,
@@ -70,6 +76,12 @@ def index(
     backend: BackendOption = AnnConfig.backend,
     memory: MemoryOption = AnnConfig.memory,
     latency: LatencyOption = AnnConfig.latency,
+    allow_fetch: Annotated[
+        bool, typer.Option("--allow-fetch", help="Fetch the public http and https addresses that a list names.")
+    ] = False,
+    refetch: Annotated[
+        bool, typer.Option("--refetch", help="With --allow-fetch: ask again for addresses whose pictures are known.")
+    ] = False,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make the gallery anew; the old one answers until that is done.")
     ] = False,
@@ -85,6 +97,7 @@ def index(
     from nearid_search.indexer.catalogue.build import index_catalogue
     from nearid_search.indexer.encoder_choice import find_encoder_config
 
+    fetch = FetchConfig() if allow_fetch else None
     search = AnnConfig(backend=backend, memory=memory, latency=latency)
     encoder_config = find_encoder_config(
         gallery,
@@ -108,6 +121,8 @@ def index(
             identities=identities,
             encoder_config=encoder_config,
             config=config,
+            fetch=fetch,
+            refetch=refetch,
             rebuild=rebuild,
             on_plan=progress.show_plan,
             on_progress=progress.advance,

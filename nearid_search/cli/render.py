@@ -102,7 +102,7 @@ class IndexProgress(Bars):
 
 def plan_lines(survey: Survey, encoder: str) -> list[str]:
     """Return the plan, and with which encoder, as lines for people."""
-    lines = [f"{survey.catalogue}: {survey.plan.describe()}; {encoder}"]
+    lines = [f"{survey.catalogue}: {survey.plan.describe()}; {encoder}", *survey.scan.remarks]
     if survey.scan.num_other:
         lines.append(f"{survey.scan.num_other} files are no images and are left out")
     source = getattr(survey.labels, "source", None)

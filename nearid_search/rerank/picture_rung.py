@@ -100,5 +100,5 @@ class PictureRung(Generic[Query, View]):
     def _view_of(self, row: int) -> View:
         file = self._file_of(row)
         if file is None:
-            raise UnreadableImageError("an imported embedding", "has no picture")
+            raise UnreadableImageError("one that is no file of this machine", "has no picture")
         return self._look.at_view(file)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from nearid_search.errors import CatalogueError
-from nearid_search.indexer.catalogue.labels import FolderLabels, Labels, read_labels
+from nearid_search.indexer.catalogue.labels import FolderLabels, Labels, TableLabels, read_labels
 from nearid_search.indexer.catalogue.scan import ScannedFile, scan_catalogue
 from nearid_search.records import Failure
 from nearid_search.trainer.distractors.config import SOURCES, DistractorConfig
@@ -102,7 +102,7 @@ def plan_distractors(catalogue: Path, config: DistractorConfig, identities: Path
     scan = scan_catalogue(catalogue)
     labels: Labels = FolderLabels() if identities is None else read_labels(identities)
     failures = list(scan.failures)
-    if not isinstance(labels, FolderLabels):
+    if isinstance(labels, TableLabels):
         for path, line in labels.unknown_paths(file.path for file in scan.files):
             failures.append(Failure(path, f"listed in line {line} of {labels.source.name}, but not in the catalogue"))
     files: dict[str, list[ScannedFile]] = {}
