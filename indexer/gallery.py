@@ -64,7 +64,7 @@ class Gallery:
         self.folder = folder
         self.manifest = manifest
         self.store = store
-        self._manifest_name = manifest_name
+        self.manifest_name = manifest_name
         self._as_of = as_of
 
     @classmethod
@@ -155,7 +155,7 @@ class Gallery:
 
     def reopen(self) -> None:
         """See what other processes have written since this was opened."""
-        fresh = Gallery.open(self.folder, manifest_name=self._manifest_name)
+        fresh = Gallery.open(self.folder, manifest_name=self.manifest_name)
         self.manifest, self.store = fresh.manifest, fresh.store
 
     def as_of(self, to: str) -> Gallery:
@@ -263,13 +263,13 @@ class Gallery:
         """Note in the manifest which catalogue was indexed and with which identities table."""
         if self.manifest.catalogues.get(stored, "") != identities:
             self.manifest = self.manifest.with_catalogue(stored, identities)
-            write_manifest(self.folder, self.manifest, name=self._manifest_name)
+            write_manifest(self.folder, self.manifest, name=self.manifest_name)
 
     def remember_search(self, search: AnnConfig) -> None:
         """Note in the manifest what searching may cost."""
         if self.manifest.search != search:
             self.manifest = replace(self.manifest, search=search)
-            write_manifest(self.folder, self.manifest, name=self._manifest_name)
+            write_manifest(self.folder, self.manifest, name=self.manifest_name)
 
     def failures(self) -> list[Failure]:
         """Return the files that cannot be indexed, by stored path."""

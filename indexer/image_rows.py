@@ -46,11 +46,16 @@ def read_vectors(table: Any, column: str, keys: Keys) -> tuple[NDArray[np.float3
 
 
 def add_rows(table: Any, rows: Sequence[ImageRow], *, encoder: str) -> None:  # noqa: ANN401  (LanceDB's class)
-    """Append images whose keys are not in the table.
+    """Append images whose keys are not in the table; see ``row_batch``."""
+    table.add(row_batch(rows, table.schema, encoder=encoder))
+
+
+def row_batch(rows: Sequence[ImageRow], schema: pa.Schema, *, encoder: str) -> pa.RecordBatch:
+    """Return images as Arrow data.
 
     Args:
-        table: a LanceDB table with the columns of ``images_schema`` and any metadata.
         rows: the images; at least one.
+        schema: the columns of ``images_schema`` and any metadata.
         encoder: fingerprint of the encoder that made the embeddings.
 
     Raises:
@@ -61,14 +66,13 @@ def add_rows(table: Any, rows: Sequence[ImageRow], *, encoder: str) -> None:  # 
     values: dict[str, list[Any]] = {name: [getattr(row, name) for row in rows] for name in _FROM_ROW}
     values["encoder"] = [encoder] * len(rows)
     values["indexed_at"] = [datetime.now(UTC)] * len(rows)
-    schema = table.schema
     arrays = [
         _vectors([getattr(row, field.name) for row in rows])
         if field.name in (EMBEDDING, WHOLE_EMBEDDING)
         else typed_column(values.get(field.name) or [row.metadata.get(field.name) for row in rows], field)
         for field in schema
     ]
-    table.add(pa.record_batch(arrays, schema=schema))
+    return pa.record_batch(arrays, schema=schema)
 
 
 def _vectors(rows: Sequence[NDArray[np.float32]]) -> pa.Array:

@@ -65,6 +65,31 @@ class IndexConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClusterConfig:
+    """Which Ray cluster encodes a catalogue, and how much of it.
+
+    Attributes:
+        address: "local" to start Ray on this machine, "auto", "host:port" or "ray://host:port".
+        workers: processes that encode; 0 for one a GPU, or if there is none one a core.
+        cores: processor cores of each.
+        device: as ``EncoderConfig.device``, of each.
+
+    Raises:
+        ConfigError: if a number is out of range.
+    """
+
+    address: str = "local"
+    workers: int = 0
+    cores: int = 1
+    device: str = "auto"
+
+    def __post_init__(self) -> None:
+        for name, low in (("workers", 0), ("cores", 1)):
+            if getattr(self, name) < low:
+                raise ConfigError(f"{name} must be at least {low}, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class FetchConfig:
     """Bounds of fetching a picture from an address.
 

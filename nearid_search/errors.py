@@ -4,6 +4,7 @@
     ├─ BackboneError(ValueError)           unknown backbone name, or one this machine cannot run
     ├─ CalibrationError(ValueError)        too few views or identities to say how likely an answer is right
     ├─ CatalogueError(ValueError)          the folder or identities file to index cannot be used
+    ├─ ClusterError(RuntimeError)          no cluster to index on, or its workers cannot do their work
     ├─ ConfigError(ValueError)             unknown key or value out of range
     ├─ CorrectionError(ValueError)         a correction that changes nothing or contradicts another
     │  └─ NotFoundError(LookupError)       no identity, picture or entry of that name
@@ -50,6 +51,10 @@ class CalibrationError(NearIDError, ValueError):
 
 class CatalogueError(NearIDError, ValueError):
     """The catalogue folder or its identities file cannot be used."""
+
+
+class ClusterError(NearIDError, RuntimeError):
+    """There is no cluster where one was looked for, or its workers cannot do their work."""
 
 
 class ConfigError(NearIDError, ValueError):

@@ -92,6 +92,8 @@ HEAVY = {
     "faiss",
     "lancedb",
     "obstore",
+    "lance",
+    "ray",
     "pyarrow",
     "onnx",
     "onnxruntime",
@@ -106,6 +108,7 @@ BUILD_PARTS = (
     "indexer.catalogue.reconcile",
     "indexer.catalogue.run",
     "indexer.catalogue.survey",
+    "indexer.cluster.embed",
 )
 RANKS |= dict.fromkeys(BUILD_PARTS, RANKS["indexer.catalogue.build"])
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nearid_search.config import AnnConfig, EncoderConfig, FetchConfig, IndexConfig, SuggestConfig
+from nearid_search.config import AnnConfig, ClusterConfig, EncoderConfig, FetchConfig, IndexConfig, SuggestConfig
 from nearid_search.encoder import open_encoder
 from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, GalleryWriteError
 from nearid_search.foreground import NONE as NO_FOREGROUND
@@ -25,6 +25,7 @@ from nearid_search.indexer.catalogue.rebuild import (
 )
 from nearid_search.indexer.catalogue.run import IndexRun, OnProgress, Progress
 from nearid_search.indexer.catalogue.survey import Survey, survey_catalogue
+from nearid_search.indexer.cluster.ray_session import require_ray
 from nearid_search.indexer.corrections.confirmed_pictures import carry_confirmed
 from nearid_search.indexer.corrections.follow import finish_pending
 from nearid_search.indexer.corrections.log import CorrectionLog
@@ -57,6 +58,7 @@ def index_catalogue(
     config: IndexConfig | None = None,
     fetch: FetchConfig | None = None,
     refetch: bool = False,
+    cluster: ClusterConfig | None = None,
     rebuild: bool = False,
     on_plan: OnPlan | None = None,
     on_progress: OnProgress | None = None,
@@ -76,6 +78,7 @@ def index_catalogue(
         config: how to index.
         fetch: how addresses that a list names are fetched; None if they may not be.
         refetch: ask again for addresses whose pictures are known; what has not changed is not sent again.
+        cluster: whose workers encode, through Ray; None for this process.
         rebuild: make the gallery anew from this catalogue and every other one it describes. The old gallery answers
             until the new one is complete; a rebuild that was stopped goes on.
         on_plan: called before any work, once a catalogue.
@@ -91,17 +94,20 @@ def index_catalogue(
         CatalogueError: if the catalogue or identities table cannot be used.
         GalleryError: if the gallery is locked, damaged, unwritable, made by another encoder or, for a rebuild, holds
             imported embeddings.
+        ClusterError: if there is no cluster, or its workers cannot do their work.
         BackboneError, ConfigError, DeviceUnavailableError, MissingExtraError, WeightsError: from opening the encoder.
     """
     folder = locate_gallery(gallery)
     search = search or AnnConfig()
     require_backend(search.backend)
+    if cluster is not None:
+        require_ray()
     require_gallery_folder(folder)
     if not folder.exists():
         # A catalogue that cannot be used must not leave an empty gallery behind.
         survey = survey_catalogue(Path(catalogue), folder=folder, gallery=None, identities=identities, fetch=fetch)
         survey.source.refuse(survey.plan.to_read)
-    job = _Job(folder, encoder, encoder_config, config or IndexConfig(), fetch, refetch, on_plan, on_progress)
+    job = _Job(folder, encoder, encoder_config, config or IndexConfig(), fetch, refetch, cluster, on_plan, on_progress)
     with writer_lock(folder):
         try:
             remembered = _remembered_search(folder)
@@ -135,6 +141,7 @@ class _Job:
     config: IndexConfig
     fetch: FetchConfig | None
     refetch: bool
+    cluster: ClusterConfig | None
     on_plan: OnPlan | None
     on_progress: OnProgress | None
 
@@ -151,7 +158,7 @@ class _Job:
             assert encoder is not None  # noqa: S101  (a new gallery needs one)
             existing = Gallery.create(self.folder, encoder, keep_whole=bool(self.config.keep_whole))
         _check_kept(existing, self.config.keep_whole, catalogue)
-        return IndexRun(existing, survey, encoder, self.config, self.on_progress).execute()
+        return IndexRun(existing, survey, encoder, self.config, self.on_progress, self.cluster).execute()
 
     def rebuild(self, catalogue: Path, identities: str | Path | None) -> IndexReport:
         started = time.perf_counter()
@@ -165,7 +172,7 @@ class _Job:
         reports = []
         for source, table in _sources(described, draft.home, catalogue, identities):
             survey = self._survey(draft, source, table)
-            reports.append(IndexRun(draft, survey, encoder, self.config, self.on_progress).execute())
+            reports.append(IndexRun(draft, survey, encoder, self.config, self.on_progress, self.cluster).execute())
         publish_draft(draft)
         return _sum_of(reports, lost, seconds=time.perf_counter() - started)
 

@@ -7,23 +7,21 @@ where it was, because what is done is told from the ledger and the content keys.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from nearid_search.config import IndexConfig
+from nearid_search.config import ClusterConfig, IndexConfig
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.catalogue.pipeline import ReadFile, read_ahead
 from nearid_search.indexer.catalogue.reconcile import reconcile_images
+from nearid_search.indexer.catalogue.rows_of_pictures import encode_rows
 from nearid_search.indexer.catalogue.survey import Survey
 from nearid_search.indexer.catalogue.writer import BatchWriter, Pending
+from nearid_search.indexer.cluster.embed import ClusterEmbedding
 from nearid_search.indexer.corrections.follow import follow_corrections
 from nearid_search.indexer.corrections.log import CorrectionLog
 from nearid_search.indexer.corrections.state import Corrections
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.rows import ImageRow
 from nearid_search.records import Failure
 from nearid_search.reports import IndexReport
 
@@ -49,6 +47,7 @@ class IndexRun:
         encoder: needed only if the survey found something to read.
         config: how to index.
         on_progress: called after every file.
+        cluster: whose workers encode; None for this process.
     """
 
     def __init__(
@@ -58,7 +57,9 @@ class IndexRun:
         encoder: ImageEncoder | None,
         config: IndexConfig,
         on_progress: OnProgress | None,
+        cluster: ClusterConfig | None = None,
     ) -> None:
+        self.cluster = cluster
         self.gallery = gallery
         self.survey = survey
         self.encoder = encoder
@@ -84,7 +85,9 @@ class IndexRun:
         store.ensure_metadata(self.survey.labels.metadata_fields)
         table = getattr(self.survey.labels, "source", None)
         self.gallery.remember_catalogue(self.survey.stored_catalogue, None if table is None else str(table))
-        if plan.to_read:
+        if plan.to_read and self.cluster is not None:
+            self._encode_on(self.cluster)
+        elif plan.to_read:
             self._encode_all()
         forgotten = self._follow_moves()
         if not self.config.keep_missing:
@@ -150,35 +153,39 @@ class IndexRun:
         self.encode_seconds = time.perf_counter() - begun
 
     def _encode(self, batch: list[ReadFile], pending: Pending) -> None:
-        if not batch:
-            return
-        encode = self._opened_encoder.encode_prepared
-        embeddings = encode(np.stack([item.prepared for item in batch if item.prepared is not None]))
-        wholes: Sequence[NDArray[np.float32] | None] = [None] * len(batch)
-        if self.gallery.manifest.encoder.keeps_whole:
-            wholes = list(encode(np.stack([item.whole for item in batch if item.whole is not None])))
-        for item, embedding, whole in zip(batch, embeddings, wholes, strict=True):
-            assert item.key is not None  # noqa: S101  (a prepared picture has a key)
-            path = self.survey.stored(item.file.path)
-            label = self.survey.label(path)
+        named = [(path := self.survey.stored(item.file.path), self.survey.label(path)) for item in batch]
+        keeps_whole = self.gallery.manifest.encoder.keeps_whole
+        rows = encode_rows(batch, named, self._opened_encoder, keeps_whole=keeps_whole)
+        for item, row in zip(batch, rows, strict=True):
             # Corrected before it is written: whoever asks during the run, or after a crash, is told what people said.
-            identity = self.corrections.identity_of(item.key, label.identity, path)
-            (pending.hidden if identity is None else pending.images).append(
-                ImageRow(
-                    item.key,
-                    path,
-                    identity or label.identity or path,
-                    embedding,
-                    item.width,
-                    item.height,
-                    item.thumbnail,
-                    label.metadata,
-                    label.identity,
-                    whole,
-                )
-            )
-            self.added.add(item.key)
+            identity = self.corrections.identity_of(row.key, row.catalogue_identity, row.path)
+            shown = row if identity is None else row._replace(identity=identity)
+            (pending.hidden if identity is None else pending.images).append(shown)
+            self.added.add(row.key)
             self._enter(item, pending)
+
+    def _encode_on(self, cluster: ClusterConfig) -> None:
+        """Have a cluster's workers encode, and commit what they staged; a killed run's batches are taken over."""
+        begun = time.perf_counter()
+        total = len(self.survey.plan.to_read)
+        done = failed = 0
+
+        def count(more: int, more_failed: int) -> None:
+            nonlocal done, failed
+            done, failed = done + more, failed + more_failed
+            if self.on_progress is not None:
+                self.on_progress(Progress(done, total, failed))
+
+        embedding = ClusterEmbedding(self.gallery, self.survey, cluster, self.config, count)
+        found = embedding.embed()
+        self.added = embedding.commit(self.keys)
+        self.keys |= self.added
+        pending = Pending()
+        for item in found.values():
+            self._enter(item, pending)
+        self.gallery.store.record_files(pending.files, known=self.survey.ledger)
+        embedding.clear()
+        self.encode_seconds = time.perf_counter() - begun
 
     def _enter(self, item: ReadFile, pending: Pending) -> None:
         """Put a file into the ledger; one that has become unreadable keeps the content it had."""

@@ -15,7 +15,7 @@ from nearid_search.cli.options import (
     LatencyOption,
     MemoryOption,
 )
-from nearid_search.config import AnnConfig, EncoderConfig, FetchConfig, IndexConfig
+from nearid_search.config import AnnConfig, ClusterConfig, EncoderConfig, FetchConfig, IndexConfig
 
 
 def index(
@@ -82,6 +82,13 @@ def index(
     refetch: Annotated[
         bool, typer.Option("--refetch", help="With --allow-fetch: ask again for addresses whose pictures are known.")
     ] = False,
+    ray: Annotated[
+        str | None,
+        typer.Option(help="Encode on the workers of a Ray cluster: 'local' starts one here, 'auto', host:port."),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(help="With --ray: processes that encode; 0: one a GPU, else one a core.", min=0)
+    ] = ClusterConfig.workers,
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Make the gallery anew; the old one answers until that is done.")
     ] = False,
@@ -97,6 +104,7 @@ def index(
     from nearid_search.indexer.catalogue.build import index_catalogue
     from nearid_search.indexer.encoder_choice import find_encoder_config
 
+    cluster = None if ray is None else ClusterConfig(address=ray, workers=workers, device=device)
     fetch = FetchConfig() if allow_fetch else None
     search = AnnConfig(backend=backend, memory=memory, latency=latency)
     encoder_config = find_encoder_config(
@@ -123,6 +131,7 @@ def index(
             config=config,
             fetch=fetch,
             refetch=refetch,
+            cluster=cluster,
             rebuild=rebuild,
             on_plan=progress.show_plan,
             on_progress=progress.advance,
