@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from nearid_search.errors import ClusterError, MissingExtraError
@@ -41,6 +42,7 @@ def ray_session(address: str) -> Iterator[None]:
     """
     # Ray reports its use over the network unless it is told not to.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     import ray
     from ray.data import DataContext
 
@@ -57,7 +59,8 @@ def ray_session(address: str) -> Iterator[None]:
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     DataContext.get_current().enable_progress_bars = False
     try:
-        yield
+        with redirect_stdout(sys.stderr):  # where Ray reports workers that died; data alone goes to stdout
+            yield
     finally:
         if started:
             ray.shutdown()

@@ -5,12 +5,12 @@ import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from catalogues import draw
 from packed_catalogues import picture, write_tar
 
 from nearid_search.config import ClusterConfig, EncoderConfig, IndexConfig
@@ -32,7 +32,11 @@ def contents(gallery: Path) -> tuple[dict[str, list[Any]], list[Any]]:
 
 
 def embedding_workers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children(recursive=True) if "EmbedWorker" in " ".join(child.cmdline())]
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it has ended meanwhile
+            found += [child] if "EmbedWorker" in " ".join(child.cmdline()) else []
+    return found
 
 
 def kill_one_worker_once_something_is_staged(gallery: Path, killed: list[int], over: threading.Event) -> None:
@@ -44,6 +48,7 @@ def kill_one_worker_once_something_is_staged(gallery: Path, killed: list[int], o
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:ray", "ignore::FutureWarning:ray", "ignore::ResourceWarning")
 def test_two_workers_one_of_them_killed_make_the_same_gallery(
     tmp_path: Path, encoder: IdentityEncoder, monkeypatch: pytest.MonkeyPatch
