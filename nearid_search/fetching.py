@@ -103,13 +103,13 @@ def _ask(url: str, config: FetchConfig, etag: str | None, deadline: float) -> Fe
         connection = _connect(parts, config, deadline)
         with closing(connection), _closed_at(deadline, connection.sock):
             connection.request("GET", target, headers=headers | ({"If-None-Match": etag} if etag else {}))
-            response = connection.getresponse()
-            if response.status in (301, 302, 303, 307, 308):
-                return urljoin(url, response.getheader("Location") or "")
-            if response.status == http.client.NOT_MODIFIED and etag:
-                return None
-            _check_status(response)
-            data = _read(response, config, deadline)
+            with connection.getresponse() as response:
+                if response.status in (301, 302, 303, 307, 308):
+                    return urljoin(url, response.getheader("Location") or "")
+                if response.status == http.client.NOT_MODIFIED and etag:
+                    return None
+                _check_status(response)
+                data = _read(response, config, deadline)
     except (OSError, http.client.HTTPException, ValueError) as error:
         if time.monotonic() >= deadline:
             raise _PassingError(f"took longer than {config.seconds:g} s") from error

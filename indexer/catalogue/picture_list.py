@@ -51,6 +51,7 @@ class PictureList:
     def __init__(self, catalogue: Path, folder: Path, *, fetch: FetchConfig | None, refetch: bool) -> None:
         self.catalogue = catalogue
         self._home = folder.parent
+        self._stored = stored_path(catalogue, home=folder.parent)
         self._fetch, self._refetch = fetch, refetch
 
     def scan(self, ledger: Mapping[str, FileRecord]) -> Scan:
@@ -154,7 +155,7 @@ class PictureList:
 
     def owns(self, record: FileRecord) -> bool:
         """Say whether this list brought it in."""
-        return record.source == self.stored(self.catalogue.name)
+        return record.source == self._stored
 
 
 def _given(data: bytes | UnreadableImageError | None) -> bytes | None:

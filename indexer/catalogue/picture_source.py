@@ -82,7 +82,7 @@ class PictureSource(Protocol):
 
 
 class PicturesBelow:
-    """A folder of pictures, and what the other kinds of catalogue that are a folder have in common with it.
+    """A folder of pictures.
 
     Args:
         catalogue: absolute path of the folder.
@@ -92,7 +92,8 @@ class PicturesBelow:
     def __init__(self, catalogue: Path, folder: Path) -> None:
         self.catalogue = catalogue
         self._folder = folder
-        self._prefix = catalogue_prefix(stored_path(catalogue, home=folder.parent))
+        self._stored = stored_path(catalogue, home=folder.parent)
+        self._prefix = catalogue_prefix(self._stored)
 
     def scan(self, ledger: Mapping[str, FileRecord]) -> Scan:
         """See ``scan_catalogue``."""
@@ -121,8 +122,7 @@ class PicturesBelow:
 
     def owns(self, record: FileRecord) -> bool:
         """Say whether it is a file of its own below the folder."""
-        stored = stored_path(self.catalogue, home=self._folder.parent)
-        return record.source is None and in_catalogue(record.path, stored, folder=self._folder)
+        return record.source is None and in_catalogue(record.path, self._stored, folder=self._folder)
 
 
 def open_source(
@@ -143,7 +143,8 @@ def open_source(
     from nearid_search.indexer.catalogue.shards import Shards, find_shards
 
     if catalogue.is_dir():
-        return Shards(catalogue, folder) if find_shards(catalogue) else PicturesBelow(catalogue, folder)
+        shards = find_shards(catalogue, leave_out=folder)
+        return Shards(catalogue, folder) if shards else PicturesBelow(catalogue, folder)
     suffix = catalogue.suffix.lower()
     if not catalogue.is_file():
         what = "is not a folder or file" if catalogue.exists() else "does not exist"

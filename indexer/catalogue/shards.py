@@ -63,8 +63,8 @@ class Shards:
     def __init__(self, root: Path, folder: Path, *, only: str | None = None) -> None:
         self.catalogue = root if only is None else root / only
         self._root, self._folder, self._only = root, folder, only
-        self._home = folder.parent
-        self._prefix = catalogue_prefix(stored_path(root, home=self._home))
+        self._stored = stored_path(root, home=folder.parent)
+        self._prefix = catalogue_prefix(self._stored)
 
     def scan(self, ledger: Mapping[str, FileRecord]) -> Scan:
         """List what every shard holds, from the headers of tar files and the other columns of Parquet files."""
@@ -133,7 +133,7 @@ class Shards:
             return False  # a list may be a Parquet file
         if self._only is not None:
             return record.source == self._prefix + self._only
-        return in_catalogue(record.source, stored_path(self._root, home=self._home), folder=self._folder)
+        return in_catalogue(record.source, self._stored, folder=self._folder)
 
 
 def _given(data: bytes | UnreadableImageError) -> bytes:

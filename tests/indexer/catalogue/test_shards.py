@@ -170,6 +170,15 @@ def test_a_query_finds_a_picture_of_a_shard_and_reads_it_again(tmp_path: Path, e
     assert encoder.read(file).pixels.shape[2] == 3
 
 
+def test_a_gallery_among_the_shards_is_not_looked_into(tmp_path: Path, encoder: IdentityEncoder) -> None:
+    shards = tmp_path / "shards"
+    write_tar(shards / "a.tar", {"1.png": picture(tmp_path, 1)})
+    (shards / "gallery/uploads").mkdir(parents=True)
+    (shards / "gallery/uploads/2.png").write_bytes(picture(tmp_path, 2))
+    report = index_catalogue(shards, gallery=shards / "gallery", encoder=encoder, config=QUICK)
+    assert (report.added, report.failures) == (1, ())
+
+
 @pytest.mark.parametrize("name", ["p.parquet", "pictures.zip", "missing"])
 def test_what_is_no_catalogue_is_refused_and_leaves_no_gallery(
     tmp_path: Path, encoder: IdentityEncoder, name: str
