@@ -177,8 +177,9 @@ class IndexRun:
                 self.on_progress(Progress(done, total, failed))
 
         embedding = ClusterEmbedding(self.gallery, self.survey, cluster, self.config, count)
-        found = embedding.embed()
-        self.added = embedding.commit(self.keys)
+        found = embedding.embed(self.keys)
+        read = {item.key for item in found.values() if item.error is None and item.key is not None}
+        self.added = embedding.commit(read - self.keys)
         self.keys |= self.added
         pending = Pending()
         for item in found.values():

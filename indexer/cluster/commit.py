@@ -11,14 +11,14 @@ from nearid_search.indexer.cluster.staging import TABLE, StagedBatch
 
 
 def choose_rows(
-    batches: Sequence[StagedBatch], order: Mapping[str, int], known: set[str]
+    batches: Sequence[StagedBatch], order: Mapping[str, int], wanted: set[str]
 ) -> list[tuple[StagedBatch, list[int]]]:
     """Say which rows of which batch are taken: of each new key the one whose picture comes first in the catalogue.
 
     Args:
         batches: what is staged.
-        order: place of every picture that this run reads, by stored path; a row of another is left out.
-        known: keys that the gallery has.
+        order: place of every picture that this run reads, by stored path; one that is gone by now comes last.
+        wanted: keys that the gallery lacks and this run's pictures have; rows of others are left out.
 
     Returns:
         Each batch with the numbers of its rows that are taken, ascending; those without any are left out.
@@ -26,8 +26,8 @@ def choose_rows(
     first: dict[str, tuple[int, int, int]] = {}
     for number, batch in enumerate(batches):
         for row, (key, path) in enumerate(batch.rows):
-            if key not in known and path in order:
-                place = (order[path], number, row)
+            if key in wanted:
+                place = (order.get(path, len(order)), number, row)
                 first[key] = min(first.get(key, place), place)
     taken: dict[int, list[int]] = {}
     for _, number, row in first.values():

@@ -50,8 +50,11 @@ class ClusterEmbedding:
             schema=gallery.store.images.schema,
         )
 
-    def embed(self) -> dict[str, ReadFile]:
+    def embed(self, known: set[str]) -> dict[str, ReadFile]:
         """Embed what no earlier run has staged, on the cluster's workers; nothing is committed.
+
+        Args:
+            known: keys that the gallery has.
 
         Returns:
             What reading each picture gave, by its name in the catalogue.
@@ -61,6 +64,7 @@ class ClusterEmbedding:
             NearIDError: what a worker raised, such as that weights are missing there.
         """
         wanted = self._survey.plan.to_read
+        self._drop_what_lacks_its_rows(known)
         found = self._staged()
         done = [found[file.path] for file in wanted if _is_of(file, found.get(file.path))]
         self._on_counts(len(done), sum(item.error is not None for item in done))
@@ -77,17 +81,17 @@ class ClusterEmbedding:
             )
         return {file.path: found[file.path] for file in wanted}
 
-    def commit(self, known: set[str]) -> set[str]:
+    def commit(self, wanted: set[str]) -> set[str]:
         """Take the staged rows into the images table, in one version.
 
         Args:
-            known: keys that the gallery has.
+            wanted: keys that the gallery lacks and the pictures that were read have.
 
         Returns:
             The keys that are new.
         """
         order = {self._survey.stored(file.path): place for place, file in enumerate(self._survey.plan.to_read)}
-        chosen = choose_rows(list(self._staging.batches()), order, known)
+        chosen = choose_rows(list(self._staging.batches()), order, wanted)
         commit_rows(self._tables, chosen)
         self._gallery.store.images.checkout_latest()
         return {batch.rows[row][0] for batch, rows in chosen for row in rows}
@@ -95,6 +99,14 @@ class ClusterEmbedding:
     def clear(self) -> None:
         """Forget what was staged; the ledger has it now."""
         self._staging.clear()
+
+    def _drop_what_lacks_its_rows(self, known: set[str]) -> None:
+        """Forget batches that left bytes out because the gallery had them, if it has lost them since."""
+        batches = list(self._staging.batches())
+        there = known.union(key for batch in batches for key, _ in batch.rows)
+        for batch in batches:
+            if any(item.error is None and item.key is not None and item.key not in there for item in batch.items):
+                batch.note.unlink()
 
     def _staged(self) -> dict[str, ReadFile]:
         return {item.file.path: item for batch in self._staging.batches() for item in batch.items}

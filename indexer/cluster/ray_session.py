@@ -6,6 +6,7 @@ import importlib.util
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
@@ -50,7 +51,10 @@ def ray_session(address: str) -> Iterator[None]:
     own: dict[str, Any] = {"include_dashboard": False, "object_store_memory": _STORE_BYTES} if address == LOCAL else {}
     if started:
         try:
-            ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **own)
+            with warnings.catch_warnings():
+                # Ray forks to begin its own programs, which never touch a table.
+                warnings.filterwarnings("ignore", message="lance.* fork")
+                ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **own)
         except (ConnectionError, ValueError, RuntimeError, OSError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise ClusterError(

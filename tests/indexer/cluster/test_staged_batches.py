@@ -120,5 +120,16 @@ def test_of_the_same_bytes_the_first_in_the_catalogue_is_taken() -> None:
         return StagedBatch(Path(name), {}, list(rows), [])
 
     late, early = batch("late", ("k1", "c"), ("k2", "d"), ("k3", "e")), batch("early", ("k1", "a"), ("k4", "gone"))
-    chosen = choose_rows([late, early], {"a": 0, "b": 1, "c": 2, "d": 3, "e": 4}, known={"k3"})
-    assert [(found.note.name, rows) for found, rows in chosen] == [("late", [1]), ("early", [0])]
+    chosen = choose_rows([late, early], {"a": 0, "b": 1, "c": 2, "d": 3, "e": 4}, wanted={"k1", "k2", "k4"})
+    assert [(found.note.name, rows) for found, rows in chosen] == [("late", [1]), ("early", [0, 1])]
+
+
+def test_a_picture_whose_twin_is_gone_by_now_keeps_its_row(
+    tmp_path: Path, catalogue: MakeCatalogue, encoder: IdentityEncoder
+) -> None:
+    folder, gallery = catalogue({"a/1.png": 1, "b/2.png": 1, "c/3.png": 3}), tmp_path / "gallery"
+    stage(gallery, folder, encoder, size=3)
+    (folder / "a/1.png").unlink()
+    cluster = ClusterConfig(address="there is none")
+    index_catalogue(folder, gallery=gallery, encoder=encoder, config=QUICK, cluster=cluster)
+    assert Gallery.open(gallery).identities() == {"b": 1, "c": 1}
