@@ -44,6 +44,7 @@ def ray_session(address: str) -> Iterator[None]:
     # Ray reports its use over the network unless it is told not to.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # of a local Ray: encoding is what the command is for
     import ray
     from ray.data import DataContext
 
