@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -12,12 +13,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nearid_search.errors import CatalogueError
+from nearid_search.errors import CatalogueError, UnreadableImageError
 from nearid_search.image_encoder import ImageEncoder
+from nearid_search.images import read_file
 from nearid_search.indexer.catalogue.labels import FolderLabels, Label, Labels, read_labels
+from nearid_search.indexer.catalogue.picture_source import Picture
 from nearid_search.indexer.catalogue.pipeline import ReadFile, read_ahead
 from nearid_search.indexer.catalogue.scan import ScannedFile
 from nearid_search.indexer.location import catalogue_prefix, in_catalogue
+from nearid_search.packed_pictures import PARQUET_SUFFIX, TAR_SUFFIX
 from nearid_search.records import Failure
 
 _BATCH = 8
@@ -54,8 +58,8 @@ class Catalogues:
     def label(self, path: str) -> Label | None:
         """Return what its catalogue says of a picture; None if it has none, or its table cannot be read."""
         catalogue = self.of(path)
-        if catalogue is None:
-            return None
+        if catalogue is None or f"{TAR_SUFFIX}/" in path or f"{PARQUET_SUFFIX}#" in path:
+            return None  # what a shard says of its pictures lies in the shard
         try:
             if catalogue not in self._labels:
                 table = self._described[catalogue]
@@ -85,11 +89,21 @@ def encode_stored(
         by_catalogue[catalogues.of(path)].append((key, path))
     for catalogue, found in by_catalogue.items():
         prefix = "" if catalogue is None else catalogue_prefix(catalogue)
-        files = [ScannedFile(path.removeprefix(prefix), 0, 0) for _, path in found]
-        source = read_ahead(files, Path(os.path.join(home, catalogue or "")), encoder, known=(), ahead=_AHEAD)
+        files = [_picture(path, path.removeprefix(prefix), home) for _, path in found]
+        source = read_ahead(files, encoder, known=(), ahead=_AHEAD)
         pairs = zip(found, source, strict=True)
         while batch := list(islice(pairs, _BATCH)):
             yield from _encode(batch, encoder, keep_whole=keep_whole)
+
+
+def _picture(path: str, name: str, home: Path) -> Picture:
+    return Picture(ScannedFile(name, 0, 0), partial(_read, path, home))
+
+
+def _read(path: str, home: Path) -> bytes:
+    if "://" in path:
+        raise UnreadableImageError(path, "is at an address, which only index fetches, with --allow-fetch")
+    return read_file(Path(os.path.join(home, path)))
 
 
 def _encode(
