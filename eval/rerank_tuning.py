@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from nearid_search import __version__
 from nearid_search.config import TuneConfig
 from nearid_search.engine import SearchEngine
-from nearid_search.errors import GalleryWriteError
 from nearid_search.eval.intervals import or_none
 from nearid_search.eval.paired import paired_difference
 from nearid_search.indexer.lock import writer_lock
-from nearid_search.indexer.search.rerank_record import RERANK_NAME, RerankRecord, RungFigures, write_rerank_record
+from nearid_search.indexer.search.rerank_record import RerankRecord, RungFigures, write_rerank_record
 from nearid_search.indexer.search.tune import find_look_alikes
 from nearid_search.ranking import group_hits
 from nearid_search.rerank.ladder import IDENTITIES, RUNGS
@@ -162,7 +161,4 @@ def _spread(count: int, wanted: int) -> set[int]:
 
 def _store(folder: Path, record: RerankRecord) -> None:
     with writer_lock(folder):
-        try:
-            write_rerank_record(folder, record)
-        except OSError as error:
-            raise GalleryWriteError(f"cannot write {folder / RERANK_NAME}: {error.strerror or error}") from error
+        write_rerank_record(folder, record)

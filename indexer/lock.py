@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from nearid_search.errors import GalleryLockedError, GalleryWriteError
 from nearid_search.indexer.care.leaving import leave_noted
+from nearid_search.indexer.write_errors import as_write_errors
 from nearid_search.object_storage.lease import writer_lease
 from nearid_search.object_storage.path import ObjectPath
 
@@ -34,7 +35,7 @@ def writer_lock(gallery_dir: Path, *, wait: float = 0) -> Iterator[None]:
 
     Raises:
         GalleryLockedError: if another process holds the lock; the message names it.
-        GalleryWriteError: if the folder cannot be written.
+        GalleryWriteError: if the folder cannot be written, or the system refuses what is done under the lock.
         StorageError: if it is in an object store that refuses.
     """
     if isinstance(gallery_dir, ObjectPath):
@@ -54,14 +55,16 @@ def writer_lock(gallery_dir: Path, *, wait: float = 0) -> Iterator[None]:
         lock.release()
         raise GalleryWriteError(f"cannot write the gallery {gallery_dir}: {error.strerror or error}") from error
     try:
-        yield
+        with as_write_errors(gallery_dir):
+            yield
         _leave(gallery_dir)
     except BaseException:
         with suppress(OSError, GalleryWriteError):  # what went wrong first is what is to be told
             _leave(gallery_dir)
         raise
     finally:
-        holder_path.unlink(missing_ok=True)
+        with suppress(OSError):  # the file system may have become read-only; the note is out of date without the lock
+            holder_path.unlink()
         lock.release()
 
 

@@ -12,13 +12,17 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+TO_BE_READ = -(2**63)
+"""Stands for the time of change of a file that could not be read for now; no file has it, so the next run looks."""
+
+
 class FileRecord(NamedTuple):
     """What the ledger knows of a file.
 
     Attributes:
         path: stored path (see ``location.stored_path``).
         size: bytes when last read.
-        mtime_ns: time of last modification when last read, nanoseconds.
+        mtime_ns: time of last modification when last read, nanoseconds; or ``TO_BE_READ``.
         key: SHA-256 of the last content that could be read; None if none ever could.
         error: why the present content cannot be read; None if it can.
         source: stored path of the shard, Parquet file or list that it comes from; None if it is a file of its own.

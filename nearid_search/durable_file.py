@@ -45,11 +45,16 @@ def write_files(contents: Mapping[Path, bytes]) -> None:
             write_file(path, content)
         return
     temporaries = {path: path.with_name(f"{path.name}.tmp") for path in contents}
-    for path, temporary in temporaries.items():
-        with temporary.open("wb") as file:
-            file.write(contents[path])
-            file.flush()
-            os.fsync(file.fileno())
+    try:
+        for path, temporary in temporaries.items():
+            with temporary.open("wb") as file:
+                file.write(contents[path])
+                file.flush()
+                os.fsync(file.fileno())
+    except BaseException:
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)
+        raise
     for path, temporary in temporaries.items():
         rename(temporary, path)
 

@@ -183,11 +183,13 @@ class UnreadableImageError(NearIDError, OSError):
     Attributes:
         path: the file, or a description of where the bytes came from.
         reason: what is wrong with it, in a few words.
+        passing: whether the same bytes may be read another time: the fault lies with access or memory, not with them.
     """
 
-    def __init__(self, path: str, reason: str) -> None:
+    def __init__(self, path: str, reason: str, *, passing: bool = False) -> None:
         self.path = path
         self.reason = reason
+        self.passing = passing
         super().__init__(f"{path}: {reason}")
 
 

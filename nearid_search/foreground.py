@@ -104,10 +104,14 @@ class MaskForeground:
             raise ConfigError("this encoder takes masks by the picture's file name: give a path, not pixels")
         mask = (self._folder / file).with_suffix(".png")
         if not mask.is_file():
-            raise UnreadableImageError(file, f"has no mask {mask}")
-        grey = Image.fromarray(read_image(mask).pixels).convert("L")
+            raise UnreadableImageError(file, f"has no mask {mask}", passing=True)
+        try:
+            grey = Image.fromarray(read_image(mask).pixels).convert("L")
+        except UnreadableImageError as error:
+            error.passing = True  # the picture is sound: another mask may come
+            raise
         if abs(grey.width * pixels.shape[0] / (grey.height * pixels.shape[1]) - 1) > 0.02:
-            raise UnreadableImageError(file, f"has another shape than its mask {mask}")
+            raise UnreadableImageError(file, f"has another shape than its mask {mask}", passing=True)
         return np.asarray(grey, np.float32) / np.float32(255)
 
 

@@ -112,9 +112,10 @@ def decode_image(data: bytes, *, name: str, min_side: int = 0, max_pixels: int |
     try:
         return _decode(data, format_name, min_side, limit)
     except _TooLargeError as error:
-        raise UnreadableImageError(name, str(error)) from None
+        raise UnreadableImageError(name, str(error), passing=limit < CEILING_PIXELS) from None
     except _DECODER_ERRORS as error:
-        raise UnreadableImageError(name, _failure_reason(data, format_name, error)) from error
+        reason = _failure_reason(data, format_name, error)
+        raise UnreadableImageError(name, reason, passing=isinstance(error, MemoryError)) from error
 
 
 def read_exif(data: bytes) -> dict[int, Any]:

@@ -55,22 +55,27 @@ def read_file(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
         _require_regular(path, path.stat().st_mode)
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with open(descriptor, "rb") as file:  # noqa: PTH123 - a Path cannot be opened without blocking
-            _require_regular(path, os.fstat(descriptor).st_mode)
-            data = file.read(max_bytes + 1)
+            before = os.fstat(descriptor)
+            _require_regular(path, before.st_mode)
+            # No more than the file says it has: asked for max_bytes, Python would reserve as much at once.
+            data = file.read(min(before.st_size, max_bytes) + 1)
+            after = os.fstat(descriptor)
     except UnreadableImageError:
         raise
     except (FileNotFoundError, NotADirectoryError):
         packed = read_packed(path, max_bytes=max_bytes)
         if packed is None:
-            raise UnreadableImageError(str(path), "no such file") from None
+            raise UnreadableImageError(str(path), "no such file", passing=True) from None
         return packed
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UnreadableImageError(str(path), reason.lower()) from error
-    if not data:
-        raise UnreadableImageError(str(path), "empty file: zero bytes")
+        raise UnreadableImageError(str(path), reason.lower(), passing=True) from error
     if len(data) > max_bytes:
         raise UnreadableImageError(str(path), f"too large: more than {max_bytes:,} bytes")
+    if len(data) != after.st_size or (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        raise UnreadableImageError(str(path), "was changed while it was read: give the command again", passing=True)
+    if not data:
+        raise UnreadableImageError(str(path), "empty file: zero bytes")
     return data
 
 

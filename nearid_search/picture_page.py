@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from nearid_search.durable_file import write_file
 from nearid_search.errors import ConfigError
 
 
@@ -30,9 +31,9 @@ def write_page(path: Path, template: str, **values: Any) -> None:  # noqa: ANN40
     )
     page = environment.get_template(template).render(**values)
     try:
-        path.write_text(page, encoding="utf-8")
+        write_file(path, page.encode())
     except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}: give a file in a folder that exists") from error
+        raise ConfigError(f"cannot write {path}: {error.strerror}: give a file somewhere else") from error
 
 
 def data_uri(jpeg: bytes) -> str:

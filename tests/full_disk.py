@@ -1,5 +1,6 @@
 """A small file system of its own, to fill."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -20,11 +21,13 @@ class SmallDisk:
         self.folder = folder
         self._filler = folder / "filler"
 
-    def fill(self) -> None:
-        """Leave not one byte free."""
+    def fill(self, left: int = 0) -> None:
+        """Leave no more than so many bytes free, to a page."""
+        status = os.statvfs(self.folder)
+        pages = max(0, status.f_bavail * status.f_frsize - left) // 4096 + (not left)
         with suppress(OSError), self._filler.open("ab", buffering=0) as file:
-            while file.write(bytes(4096)):
-                pass
+            for _ in range(pages):
+                file.write(bytes(4096))
 
     def free(self) -> None:
         """Undo ``fill``."""

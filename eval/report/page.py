@@ -52,7 +52,7 @@ def save_page(page: str, path: Path) -> None:
     try:
         write_file(path, page.encode())
     except OSError as error:
-        raise ConfigError(f"cannot write {path}: {error.strerror}: give a file in a folder that exists") from error
+        raise ConfigError(f"cannot write {path}: {error.strerror}: give a file somewhere else") from error
 
 
 def render_report(report: EvalReport) -> str:

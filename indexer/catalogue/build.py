@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nearid_search.config import AnnConfig, ClusterConfig, EncoderConfig, FetchConfig, IndexConfig, SuggestConfig
 from nearid_search.encoder import open_encoder
-from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, GalleryWriteError
+from nearid_search.errors import GalleryCorruptError, GalleryMismatchError
 from nearid_search.foreground import NONE as NO_FOREGROUND
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.catalogue.rebuild import (
@@ -109,19 +109,14 @@ def index_catalogue(
         survey.source.refuse(survey.plan.to_read)
     job = _Job(folder, encoder, encoder_config, config or IndexConfig(), fetch, refetch, cluster, on_plan, on_progress)
     with writer_lock(folder):
-        try:
-            remembered = _remembered_search(folder)
-            report = (job.rebuild if rebuild else job.refresh)(Path(os.path.abspath(catalogue)), identities)
-            started = time.perf_counter()
-            clear_uploads(Gallery.open(folder))
-            done = refresh_search(Gallery.open(folder), search.over(remembered), on_choice=on_choice, on_step=on_step)
-            doubts = _doubts_about(Gallery.open(folder), report.new_keys)
-            seconds = report.seconds + time.perf_counter() - started
-            return replace(report, search=f"{done.backend} {done.reason}", seconds=seconds, doubts=doubts)
-        except OSError as error:
-            if isinstance(error, GalleryWriteError):
-                raise
-            raise GalleryWriteError(f"cannot write the gallery {folder}: {error}") from error
+        remembered = _remembered_search(folder)
+        report = (job.rebuild if rebuild else job.refresh)(Path(os.path.abspath(catalogue)), identities)
+        started = time.perf_counter()
+        clear_uploads(Gallery.open(folder))
+        done = refresh_search(Gallery.open(folder), search.over(remembered), on_choice=on_choice, on_step=on_step)
+        doubts = _doubts_about(Gallery.open(folder), report.new_keys)
+        seconds = report.seconds + time.perf_counter() - started
+        return replace(report, search=f"{done.backend} {done.reason}", seconds=seconds, doubts=doubts)
 
 
 def _doubts_about(gallery: Gallery, keys: frozenset[str]) -> tuple[Suggestion, ...]:

@@ -29,6 +29,7 @@ class ReadFile(NamedTuple):
         width: of the picture, pixels.
         height: of the picture, pixels.
         thumbnail: JPEG bytes.
+        passing: whether the error may be gone the next time although the file is the same.
     """
 
     file: ScannedFile
@@ -39,6 +40,7 @@ class ReadFile(NamedTuple):
     width: int = 0
     height: int = 0
     thumbnail: bytes = b""
+    passing: bool = False
 
 
 class PreparedPicture(NamedTuple):
@@ -90,7 +92,7 @@ def _read_one(picture: Picture, encoder: ImageEncoder, known: Collection[str]) -
             return ReadFile(file, key)
         return ReadFile(file, key, None, *prepare_picture(data, encoder, name=file.path))
     except UnreadableImageError as error:
-        return ReadFile(file, key, error.reason)
+        return ReadFile(file, key, error.reason, passing=error.passing)
 
 
 def prepare_picture(data: bytes, encoder: ImageEncoder, *, name: str, max_pixels: int | None = None) -> PreparedPicture:

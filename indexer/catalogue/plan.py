@@ -22,6 +22,7 @@ class IndexPlan:
         changed: files whose size or time differs from the ledger's, with what the ledger holds.
         moved: files seen under another path that is gone, with that path's record.
         gone: records of this catalogue whose files are not there.
+        hidden: records of this catalogue whose files cannot be looked at now; they stay as they are.
         unchanged: records whose files need no look, readable or not.
     """
 
@@ -29,6 +30,7 @@ class IndexPlan:
     changed: list[tuple[ScannedFile, FileRecord]] = field(default_factory=list)
     moved: list[tuple[ScannedFile, FileRecord]] = field(default_factory=list)
     gone: list[FileRecord] = field(default_factory=list)
+    hidden: list[FileRecord] = field(default_factory=list)
     unchanged: list[FileRecord] = field(default_factory=list)
 
     @property
@@ -62,6 +64,7 @@ def make_plan(
     *,
     stored: Callable[[str], str],
     owns: Callable[[FileRecord], bool],
+    may_be_there: Callable[[str], bool],
     content_keys: Callable[[list[ScannedFile]], Iterable[str | None]],
 ) -> IndexPlan:
     """Compare a catalogue with the ledger.
@@ -71,6 +74,7 @@ def make_plan(
         ledger: everything the gallery knows, of this and other catalogues.
         stored: turns a catalogue path into a stored path.
         owns: whether a record is of this catalogue, so that its file is gone if it is not there.
+        may_be_there: whether a file of this catalogue that was not found, by stored path, may be there all the same.
         content_keys: SHA-256 of the bytes of each of some files; None if they cannot be read.
 
     Returns:
@@ -86,7 +90,9 @@ def make_plan(
             plan.unchanged.append(record)
         else:
             plan.changed.append((file, record))
-    plan.gone = sorted(filter(owns, known.values()), key=lambda record: record.path)
+    missing = sorted(filter(owns, known.values()), key=lambda record: record.path)
+    plan.hidden = [record for record in missing if may_be_there(record.path)]
+    plan.gone = [record for record in missing if not may_be_there(record.path)]
     _find_moves(plan, content_keys)
     return plan
 

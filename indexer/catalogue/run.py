@@ -22,6 +22,7 @@ from nearid_search.indexer.corrections.follow import follow_corrections
 from nearid_search.indexer.corrections.log import CorrectionLog
 from nearid_search.indexer.corrections.state import Corrections
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.rows import TO_BE_READ
 from nearid_search.records import Failure
 from nearid_search.reports import IndexReport
 
@@ -194,6 +195,8 @@ class IndexRun:
         before = self.survey.ledger.get(record.path)
         if item.error is not None or item.key is None:
             record = record._replace(key=before.key if before else None)
+        if item.passing:
+            record = record._replace(mtime_ns=TO_BE_READ)
         if item.error is None and item.key is None and before is not None:
             record = before  # its server says that nothing has changed
         self.files[record.path] = record

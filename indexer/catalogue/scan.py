@@ -44,6 +44,8 @@ class Scan:
         num_other: files that are no images by their suffix.
         labels: what the catalogue itself says of them.
         remarks: what else is to be known about it, one line each.
+        hidden: folders that could not be listed, each ending in a slash (the catalogue itself is empty), and files that
+            could not be looked at. What they hold is not known, so nothing there is gone.
     """
 
     files: list[ScannedFile]
@@ -51,6 +53,13 @@ class Scan:
     num_other: int
     labels: FolderLabels | NamedLabels = field(default_factory=FolderLabels)
     remarks: tuple[str, ...] = ()
+    hidden: list[str] = field(default_factory=list)
+
+    def may_hold(self, path: str) -> bool:
+        """Say whether a path that is not among the files may be there all the same."""
+        return any(
+            path.startswith(place) if place == "" or place.endswith("/") else path == place for place in self.hidden
+        )
 
 
 def scan_catalogue(catalogue: Path, *, leave_out: Path | None = None) -> Scan:
@@ -74,6 +83,7 @@ def scan_catalogue(catalogue: Path, *, leave_out: Path | None = None) -> Scan:
         raise CatalogueError(f"{catalogue} {what}: give the folder that holds the images")
     files: list[ScannedFile] = []
     failures: list[Failure] = []
+    hidden: list[str] = []
     num_other = 0
     pending = [""]
     while pending:
@@ -82,6 +92,7 @@ def scan_catalogue(catalogue: Path, *, leave_out: Path | None = None) -> Scan:
             entries = list(os.scandir(catalogue / prefix if prefix else catalogue))
         except OSError as error:
             failures.append(Failure(prefix or str(catalogue), f"folder cannot be read: {error.strerror}"))
+            hidden.append(prefix)
             continue
         for entry in entries:
             if entry.name.startswith("."):
@@ -91,7 +102,7 @@ def scan_catalogue(catalogue: Path, *, leave_out: Path | None = None) -> Scan:
                     continue
                 pending.append(f"{prefix}{entry.name}/")
             elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
-                _look_at(entry, prefix, files, failures)
+                _look_at(entry, prefix, files, failures, hidden)
             else:
                 num_other += 1
     if not files and not failures:
@@ -100,10 +111,12 @@ def scan_catalogue(catalogue: Path, *, leave_out: Path | None = None) -> Scan:
             f"{catalogue} holds no images ({found}): expected .jpg, .png, .webp, .tif, .bmp, .gif, .heic or .avif"
         )
     files.sort()
-    return Scan(files, failures, num_other)
+    return Scan(files, failures, num_other, hidden=hidden)
 
 
-def _look_at(entry: os.DirEntry[str], prefix: str, files: list[ScannedFile], failures: list[Failure]) -> None:
+def _look_at(
+    entry: os.DirEntry[str], prefix: str, files: list[ScannedFile], failures: list[Failure], hidden: list[str]
+) -> None:
     path = prefix + entry.name
     try:
         path.encode()
@@ -112,6 +125,7 @@ def _look_at(entry: os.DirEntry[str], prefix: str, files: list[ScannedFile], fai
         failures.append(Failure(ascii(path), "file name is not valid UTF-8: rename it"))
     except OSError as error:
         failures.append(Failure(path, f"cannot be looked at: {error.strerror}"))
+        hidden.append(path)
     else:
         files.append(ScannedFile(path, status.st_size, status.st_mtime_ns))
 
@@ -160,9 +174,16 @@ def list_query_images(paths: list[Path]) -> list[Path]:
         At least one path.
 
     Raises:
-        CatalogueError: if a folder holds no images.
+        CatalogueError: if a folder holds no images, or one that cannot be named or looked at.
     """
     expanded: list[Path] = []
     for path in paths:
-        expanded += [path / file.path for file in scan_catalogue(path).files] if path.is_dir() else [path]
+        if not path.is_dir():
+            expanded.append(path)
+            continue
+        scan = scan_catalogue(path)
+        if scan.failures:
+            first = scan.failures[0]
+            raise CatalogueError(f"{path}: {first.path}: {first.error}")
+        expanded += [path / file.path for file in scan.files]
     return expanded

@@ -116,6 +116,7 @@ def survey_catalogue(
         ledger.values(),
         stored=source.stored,
         owns=source.owns,
+        may_be_there=lambda stored: scan.may_hold(source.named(stored)),
         content_keys=lambda files: _keys_of(source, files),
     )
     return Survey(source, folder, scan, labels, plan, ledger, tuple(missing))

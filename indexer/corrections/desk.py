@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from nearid_search.errors import CorrectionError, GalleryWriteError
+from nearid_search.errors import CorrectionError
 from nearid_search.indexer.corrections.follow import finish_pending, follow_corrections, table_versions
 from nearid_search.indexer.corrections.log import CorrectionLog, Entry
 from nearid_search.indexer.corrections.state import Corrections
 from nearid_search.indexer.corrections.targets import Targets
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.lock import writer_lock
+from nearid_search.indexer.write_errors import as_write_errors
 
 WAIT_SECONDS = 30.0
 """How long a correction waits for another writer: corrections queue, an indexing run takes longer and is named."""
@@ -127,7 +128,9 @@ class Desk:
             **content,
         )
         self.log.append(entry)
-        images = follow_corrections(self.gallery, self.log)
+        then = f"; correction {entry.number} is in the log, and the next command that can write carries it out"
+        with as_write_errors(self.gallery.folder, then=then):
+            images = follow_corrections(self.gallery, self.log)
         return Correction(str(self.gallery.folder), entry, images, self.gallery.store.version)
 
 
@@ -151,12 +154,7 @@ def at_desk(gallery: Gallery, author: Author) -> Iterator[Desk]:
     if gallery.is_past:
         raise CorrectionError("a gallery as it was cannot be corrected: open it as it is, or restore that version")
     with writer_lock(gallery.folder, wait=WAIT_SECONDS):
-        try:
-            gallery.reopen()
-            finish_pending(gallery)
-            gallery.store.ensure_correctable()
-            yield Desk(gallery, author)
-        except OSError as error:
-            if isinstance(error, GalleryWriteError) or not isinstance(error.errno, int):
-                raise
-            raise GalleryWriteError(f"cannot write the gallery {gallery.folder}: {error.strerror}") from error
+        gallery.reopen()
+        finish_pending(gallery)
+        gallery.store.ensure_correctable()
+        yield Desk(gallery, author)

@@ -195,11 +195,13 @@ class CorrectionLog:
             append_object(self._path, line, length=self._length)
             return
         is_new = not self._path.exists()
-        with self._path.open("ab") as file:
+        # Unbuffered: a buffer would write what was refused once more when it is closed.
+        with self._path.open("ab", buffering=0) as file:
             file.truncate(self._length)
             try:
-                file.write(line)
-                file.flush()
+                left = memoryview(line)
+                while left:
+                    left = left[file.write(left) :]
                 os.fsync(file.fileno())
             except OSError:
                 file.truncate(self._length)

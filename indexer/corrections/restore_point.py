@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,10 +71,11 @@ def made_after(log: CorrectionLog, to: str, versions: Mapping[str, int], tables_
         tables_name: folder of the tables; those made in earlier ones were there before.
     """
     since = _time(to)
+    times = accumulate((datetime.fromisoformat(entry.when) for entry in log.entries), max)  # see _version_times
     return [
         entry
-        for entry in log.entries
-        if (since is not None and datetime.fromisoformat(entry.when) > since)
+        for entry, when in zip(log.entries, times, strict=True)
+        if (since is not None and when > since)
         or (
             entry.tables == tables_name
             and any(log.versions.get(entry.number, {}).get(name, 0) > version for name, version in versions.items())
@@ -190,10 +192,16 @@ def _in_force(table: Any, before: datetime | None, name: str) -> int:  # noqa: A
 
 
 def _version_times(table: Any) -> list[tuple[int, datetime]]:  # noqa: ANN401  (LanceDB's class)
+    """Return the versions in order, each with its time, which never goes back.
+
+    A clock may be put back between two versions. The order in which they were written counts then: none is taken to be
+    earlier than one before it, so a moment names one state of the tables and the corrections that belong to it.
+    """
     with _reading(table):
-        listed = table.list_versions()
+        listed = sorted(table.list_versions(), key=lambda found: int(found["version"]))
     # LanceDB gives local times without an offset.
-    return [(int(found["version"]), found["timestamp"].astimezone(UTC)) for found in listed]
+    times = accumulate((found["timestamp"].astimezone(UTC) for found in listed), max)
+    return [(int(found["version"]), time) for found, time in zip(listed, times, strict=True)]
 
 
 def _tags(table: Any) -> dict[str, Any]:  # noqa: ANN401  (LanceDB's class)

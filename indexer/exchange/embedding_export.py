@@ -64,7 +64,7 @@ def export_embeddings(
             exported = _write(file, opened, where, rows, lambda done: _tell(on_progress, done, total))
     except OSError as error:
         reason = error.strerror or error
-        raise ConfigError(f"cannot write {path}: {reason}: give a file in a folder that exists") from error
+        raise ConfigError(f"cannot write {path}: {reason}: give a file somewhere else") from error
     return ExportReport(
         gallery=str(opened.folder),
         file=str(path),

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nearid_search.config import AnnConfig
-from nearid_search.errors import ConfigError, EmbeddingsError, GalleryMismatchError, GalleryWriteError
+from nearid_search.errors import ConfigError, EmbeddingsError, GalleryMismatchError
 from nearid_search.indexer.catalogue.rebuild import require_gallery_folder
 from nearid_search.indexer.corrections.follow import finish_pending, follow_corrections
 from nearid_search.indexer.corrections.log import CorrectionLog
@@ -101,15 +101,10 @@ def import_embeddings(
         if on_plan is not None:
             on_plan(plan)
         with writer_lock(folder):
-            try:
-                added, updated = job.write() if plan.new or plan.changed else (0, 0)
-                written = Gallery.open(folder)
-                costs = search.over(written.manifest.search)
-                done = refresh_search(written, costs, on_choice=on_choice, on_step=on_step)
-            except OSError as error:
-                if isinstance(error, GalleryWriteError):
-                    raise
-                raise GalleryWriteError(f"cannot write the gallery {folder}: {error}") from error
+            added, updated = job.write() if plan.new or plan.changed else (0, 0)
+            written = Gallery.open(folder)
+            costs = search.over(written.manifest.search)
+            done = refresh_search(written, costs, on_choice=on_choice, on_step=on_step)
     identities = written.identities()
     return ImportReport(
         gallery=str(folder),

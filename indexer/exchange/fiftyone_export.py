@@ -10,6 +10,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -61,6 +62,7 @@ def export_fiftyone(
     opened = Gallery.open(gallery)
     tell = on_progress or (lambda _done, _total: None)
     total = opened.store.num_images(where)
+    existed = folder.exists()
     try:
         folder.mkdir(exist_ok=True)
         with replacing(folder / "samples.json") as file:
@@ -68,6 +70,9 @@ def export_fiftyone(
         with replacing(folder / "metadata.json") as file:
             file.write(json.dumps(_about(opened), indent=2).encode())
     except OSError as error:
+        if not existed:
+            with suppress(OSError):
+                folder.rmdir()  # else the same command would find it in its way
         raise ConfigError(f"cannot write into {folder}: {error.strerror or error}: give a new folder") from error
     return TableExportReport(
         gallery=str(opened.folder),

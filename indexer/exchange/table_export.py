@@ -72,9 +72,7 @@ def export_table(
                 write(batch)
                 exported += batch.num_rows
     except OSError as error:
-        raise ConfigError(
-            f"cannot write {path}: {error.strerror or error}: give a file in a folder that exists"
-        ) from error
+        raise ConfigError(f"cannot write {path}: {error.strerror or error}: give a file somewhere else") from error
     return TableExportReport(
         gallery=str(opened.folder),
         file=str(path),

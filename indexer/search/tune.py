@@ -115,7 +115,7 @@ def tune_gallery(gallery: Gallery, config: TuneConfig | None = None, *, on_rung:
         ConfigError: if no identity has two images.
         GalleryLockedError: if another process is writing to it.
         IndexUnusableError: if the index is damaged or was made from other embeddings.
-        OSError: if the result cannot be written.
+        GalleryWriteError: if the result cannot be written.
     """
     with writer_lock(gallery.folder):
         gallery.reopen()  # another process may have written, or made it anew, since the caller opened it

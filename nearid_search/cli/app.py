@@ -26,7 +26,9 @@ from nearid_search.cli import (
     train,
 )
 from nearid_search.cli import eval as evaluation
-from nearid_search.errors import NearIDError
+from nearid_search.cli.memory_cap import capped_memory
+from nearid_search.cli.plain_text import one_line
+from nearid_search.errors import ConfigError, NearIDError
 
 app = typer.Typer(
     name="nearid-search",
@@ -86,11 +88,18 @@ def run(arguments: list[str]) -> int:
         The exit code.
     """
     try:
-        code = app(arguments, standalone_mode=False)
-    except NearIDError as error:
+        _require_readable(arguments)
+        with capped_memory():
+            code = app(arguments, standalone_mode=False)
+            sys.stdout.flush()  # what a full disk refuses is to be an error here, not a remark at exit
+    except BrokenPipeError:
+        # The reader has gone, as in `| head`: not an error. stdout is replaced so that the exit does not trip over it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (NearIDError, MemoryError, OSError) as error:
         if "--debug" in arguments:
             raise
-        _print_error(str(error))
+        _print_error(_in_one_line(error))
         return 1
     except typer.TyperException as error:
         show = getattr(error, "show", None)  # usage errors know their command and print its usage line
@@ -102,18 +111,31 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         _print_error("interrupted")
         return 130
-    except BrokenPipeError:
-        # The reader has gone, as in `| head`: not an error. stdout is replaced so that the exit does not trip over it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     if code == 130:  # Typer turns an interrupt inside a command into this code
         _print_error("interrupted")
     return code if isinstance(code, int) else 0
+
+
+def _require_readable(arguments: list[str]) -> None:
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise ConfigError(f"{argument!a} is not valid UTF-8: rename the file, or type it in UTF-8") from None
+
+
+def _in_one_line(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "not enough memory: end other programs, raise the limit, or give a smaller --batch-size"
+    if isinstance(error, OSError) and not isinstance(error, NearIDError):
+        where = "" if error.filename is None else f" ({error.filename})"
+        return f"the system refuses: {error.strerror or error}{where}"
+    return str(error)
 
 
 def _print_error(message: str) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    line = " ".join(message.split("\n"))
+    line = one_line(" ".join(message.split("\n")))
     Console(stderr=True, soft_wrap=True).print(Text(f"error: {line}", style="bold red"))

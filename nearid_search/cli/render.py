@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nearid_search.cli.figures import figure_in_words
+from nearid_search.cli.plain_text import one_line, short_line
 from nearid_search.cli.progress import Bars
 from nearid_search.indexer.catalogue.run import Progress as IndexState
 from nearid_search.indexer.catalogue.survey import Survey
@@ -169,7 +170,7 @@ def print_index_report(report: IndexReport, *, json: bool) -> None:
     if report.failures:
         print_whole(_failure_table(report.failures[:_FAILURES_SHOWN]), stderr=True)
     for doubt in report.doubts:
-        pictures = ", ".join(picture.path or picture.key for picture in doubt.pictures)
+        pictures = ", ".join(one_line(picture.path or picture.key) for picture in doubt.pictures)
         note(f"{doubt.describe()}: {pictures}")
     if report.doubts:
         names = list(dict.fromkeys(doubt.identities[0] for doubt in report.doubts))
@@ -272,5 +273,5 @@ def _failure_table(failures: Sequence[Failure]) -> Table:
     table.add_column("file", overflow="fold")
     table.add_column("reason", overflow="fold")
     for failure in failures:
-        table.add_row(Text(failure.path), Text(failure.error))
+        table.add_row(Text(short_line(failure.path)), Text(one_line(failure.error)))
     return table

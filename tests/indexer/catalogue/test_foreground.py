@@ -81,6 +81,9 @@ def test_a_picture_without_a_mask_is_named_and_left_out(shop: Path) -> None:
     reasons = sorted(failure.error for failure in report.failures)
     assert reasons[0] == f"has another shape than its mask {shop / 'masks/1/1.png'}"
     assert reasons[1] == f"has no mask {shop / 'masks/1/3.png'}"
+    write_mask(shop / "masks/1/3.png", shop / "catalogue/1/3.png", left=True)  # the picture itself is as it was
+    again = index_catalogue(shop / "catalogue", gallery=shop / "gallery")
+    assert (again.added, len(again.failures)) == (1, 1)
     made = Gallery.open(shop / "gallery").open_encoder(device="cpu")
     with pytest.raises(ConfigError, match="give a path, not pixels"):
         made.encode([np.zeros((9, 9, 3), np.uint8)])
