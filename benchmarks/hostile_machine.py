@@ -83,8 +83,8 @@ def prepare(home: Path) -> None:
 
 def in_a_child(home: Path, *, cap: int | None = None) -> Run:
     """Return what runs a command in a process of its own, standing in a folder; ``cap``: bytes of address space."""
-    limit = "" if cap is None else f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({cap}, {cap}));"
-    program = f"{limit} import runpy; runpy.run_module('nearid_search', run_name='__main__', alter_sys=True)"
+    limit = "" if cap is None else f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({cap}, {cap})); "
+    program = f"{limit}import runpy; runpy.run_module('nearid_search', run_name='__main__', alter_sys=True)"
 
     def run(arguments: Sequence[str]) -> tuple[int, str]:
         done = subprocess.run(

@@ -151,19 +151,28 @@ def read_manifest(gallery_dir: Path, *, name: str = MANIFEST_NAME) -> Manifest |
         ) from error
     if document is None:
         return None
-    if document["format_version"] != FORMAT_VERSION:
+    found = document.get("format_version")
+    if isinstance(found, int) and found != FORMAT_VERSION:
         raise GalleryMismatchError(
-            f"{gallery_dir} has format {document['format_version']}, this version reads format {FORMAT_VERSION}: "
+            f"{gallery_dir} has format {found}, this version reads format {FORMAT_VERSION}: "
             "upgrade nearid-search or index again with --rebuild"
         )
     try:
         encoder = EncoderRecord(**document.pop("encoder"))
         search = AnnConfig(**document.pop("search", {}))
         manifest = Manifest(encoder=encoder, search=search, **document)
+        catalogues = dict(manifest.catalogues)
     except (KeyError, TypeError) as error:
         raise GalleryMismatchError(
             f"{path} has other fields than this version knows ({error}): upgrade nearid-search"
         ) from error
+    except ValueError as error:
+        raise GalleryCorruptError(
+            f"{path} describes no gallery ({error}): restore it or index again with --rebuild"
+        ) from error
+    texts = [encoder.fingerprint, manifest.tables, *catalogues, encoder.head or ""]
+    if not all(isinstance(text, str) for text in texts) or type(encoder.dim) is not int:
+        raise GalleryCorruptError(f"{path} describes no gallery: restore it or index again with --rebuild")
     for named, beginning in ((manifest.tables, TABLES_NAME), (encoder.head, HEAD_NAME)):
         if named is not None and not (named.startswith(beginning) and Path(named).name == named):
             raise GalleryCorruptError(f"{path} names the folder {named!r}, which is outside the gallery")

@@ -180,7 +180,7 @@ def read_head_manifest(folder: Path) -> HeadManifest:
         raise WeightsError(f"{path}: has the fields {sorted(document)}, which are not a head's: {_ADVICE}")
     try:
         return HeadManifest(spec=HeadSpec.from_dict(document.pop("spec")), **document)
-    except ConfigError as error:
+    except (ConfigError, TypeError, ValueError, AttributeError) as error:
         raise WeightsError(f"{path}: {error}: {_ADVICE}") from error
 
 

@@ -31,12 +31,15 @@ from PIL import (
 )
 
 from nearid_search.errors import UnreadableImageError
-from nearid_search.image_formats import describe_unknown, ends_early, sniff_format
+from nearid_search.image_formats import count_scans, describe_unknown, ends_early, sniff_format
 from nearid_search.pixel_budget import CEILING_PIXELS, default_max_pixels
 from nearid_search.pixels import to_rgb
 
 MAX_STREAMED_PIXELS = 2**29
 """Bound on the header of a JPEG that is reduced while it streams, so that its full size never exists in memory."""
+
+MAX_SCANS = 256
+"""Bound on the scans of a progressive JPEG: encoders write about ten, and each costs the time of the whole picture."""
 
 # What Pillow's and pillow-heif's parsers are known to raise on damaged input. Programming by exception is their style:
 # a short buffer is an IndexError in one plugin, an AssertionError in the next. Interrupts are not among them.
@@ -172,6 +175,7 @@ def _decode(data: bytes, format_name: str, min_side: int, limit: int) -> Decoded
     with _OPENERS[format_name](BytesIO(data)) as image:
         full_size = image.size
         if isinstance(image, JpegImagePlugin.JpegImageFile):
+            _check_scans(image, data)
             streamed = _is_streamed(image, data)
             if min_side > 0:
                 image.draft(None, (min_side, min_side))
@@ -194,6 +198,11 @@ def _check_size(size: tuple[int, int], limit: int) -> None:
         raise _TooLargeError(
             f"too large: {width} x {height} = {width * height:,} pixels, at most {limit:,} fit in memory"
         )
+
+
+def _check_scans(image: JpegImagePlugin.JpegImageFile, data: bytes) -> None:
+    if image.fp is not None and count_scans(data, image.fp.tell(), most=MAX_SCANS + 1) > MAX_SCANS:
+        raise _TooLargeError(f"too large: more than {MAX_SCANS} scans")
 
 
 def _is_streamed(image: JpegImagePlugin.JpegImageFile, data: bytes) -> bool:

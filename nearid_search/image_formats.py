@@ -4,6 +4,7 @@ The content decides, never the suffix: a PNG named ``.jpg`` is a PNG. Only the f
 decoder, so a file cannot reach Ghostscript (EPS) or the rarely tested parsers that Pillow also carries.
 """
 
+import re
 import struct
 
 IMAGE_SUFFIXES: frozenset[str] = frozenset(
@@ -58,6 +59,7 @@ _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", 
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 # How many bytes one value of each TIFF field type takes; the index is the type's number.
 _TIFF_TYPE_BYTES = (0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8)
+_JPEG_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 # Cameras and editors append a few bytes after the end marker; a marker within this many bytes of the end counts.
 _TAIL_BYTES = 64
 
@@ -90,6 +92,28 @@ def sniff_format(data: bytes) -> str | None:
         if brands & _HEIF_BRANDS:
             return "HEIF"
     return None
+
+
+def count_scans(data: bytes, start: int, *, most: int) -> int:
+    """Count the scans of a progressive JPEG; a decoder works through the whole picture once for each.
+
+    Args:
+        data: the whole file.
+        start: where the compressed data of its first scan begin.
+        most: where to stop counting.
+
+    Returns:
+        Scans up to the end marker, the end of the file or the first thing that is no segment, at least 1.
+    """
+    scans, at = 1, start
+    while scans < most:
+        # Within compressed data 0xFF is followed by 0 or by a restart marker.
+        found = _JPEG_MARKER.search(data, at)
+        if found is None or found[0] == b"\xff\xd9":
+            break
+        scans += found[0] == b"\xff\xda"
+        at = found.end() + max(2, int.from_bytes(data[found.end() : found.end() + 2], "big"))
+    return scans
 
 
 def describe_unknown(data: bytes) -> str:

@@ -176,11 +176,12 @@ def read_table(source: Path, *, text: Sequence[str]) -> pa.Table:
             if table.column_names.count(name) == 1 and not pa.types.is_string(table.column(name).type):
                 column = table.column(name).cast(pa.string())
                 table = table.set_column(table.column_names.index(name), name, column)
+        table.validate(full=True)  # text that is not UTF-8
     except FileNotFoundError:
         raise CatalogueError(
             f"{source} does not exist: give a .csv or .parquet file with columns path, identity"
         ) from None
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise CatalogueError(f"{source} cannot be read: {str(error).splitlines()[0]}") from error
     return table
 

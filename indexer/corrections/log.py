@@ -139,11 +139,16 @@ class CorrectionLog:
         self._length = 0  # bytes that are whole lines
         self.entries: list[Entry] = []
         self.versions: dict[int, dict[str, int]] = {}  # version of each table once an entry was followed, by number
-        for line in self._read():
-            if "done" in line:
-                self.versions[line["done"]] = line["versions"]
-            else:
-                self.entries.append(Entry.from_dict(line))
+        for number, line in enumerate(self._read(), start=1):
+            try:
+                if "done" in line:
+                    self.versions[line["done"]] = dict(line["versions"])
+                else:
+                    self.entries.append(Entry.from_dict(line))
+            except (KeyError, TypeError, ValueError) as error:
+                raise GalleryCorruptError(
+                    f"{self._path} line {number} is no correction that this version knows: upgrade nearid-search"
+                ) from error
         copied = copy_of(self._path)
         if copied.exists() and copied.stat().st_size > self._length:
             raise GalleryCorruptError(f"{self._path} has lost its last lines, which {copied.name} has: {_REMEDY}")

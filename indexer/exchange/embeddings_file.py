@@ -82,7 +82,7 @@ class EmbeddingsFile:
             self._file = parquet.ParquetFile(source, buffer_size=_READ_BUFFER, pre_buffer=False)
         except FileNotFoundError:
             raise EmbeddingsError(f"{source} does not exist: give a Parquet file with a column embedding") from None
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise self._unreadable(error) from error
         try:
             schema = self._file.schema_arrow
@@ -98,6 +98,9 @@ class EmbeddingsFile:
             self.dim = self._find_width()
             if self.dim == 0:
                 raise EmbeddingsError(f"{source} row 0: its embedding is empty: give at least one value")
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            self.close()
+            raise self._unreadable(error) from error
         except BaseException:
             self.close()
             raise
@@ -149,7 +152,7 @@ class EmbeddingsFile:
                     array.validate(full=True)  # text that is not UTF-8
                 yield EmbeddingRows(start, embeddings, faults, plain)
                 start += batch.num_rows
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise self._unreadable(error) from error
 
     def _find_width(self) -> int:

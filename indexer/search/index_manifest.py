@@ -143,9 +143,12 @@ def read_index_manifest(index_dir: Path) -> IndexManifest | None:
     found = document.get("format_version")
     if found != INDEX_FORMAT:
         raise IndexUnusableError(f"{path} has format {found}, this version reads format {INDEX_FORMAT}")
-    if set(document) != {field.name for field in fields(IndexManifest)} or document["recipe"] not in RECIPES:
+    if set(document) != {field.name for field in fields(IndexManifest)} or str(document["recipe"]) not in RECIPES:
         raise IndexUnusableError(f"{path} describes no index that this version knows")
-    return _from_document(document, path)
+    try:
+        return _from_document(document, path)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise IndexUnusableError(f"{path} describes no index that this version knows ({error})") from error
 
 
 def _from_document(document: dict[str, Any], path: Path) -> IndexManifest:
