@@ -92,9 +92,10 @@ def index(catalogue: Path, gallery: Path, *, seconds: float) -> dict[str, Any]:
     peak = 0
     arguments = ["index", str(catalogue), "--gallery", str(gallery), "--device", "cpu", "--json"]
     path = os.pathsep.join(filter(None, sys.path))
-    with subprocess.Popen(
+    # Into a file: the report of thousands of failures fills a pipe that nobody reads.
+    with tempfile.TemporaryFile("w+") as out, subprocess.Popen(
         [sys.executable, "-m", "nearid_search", *arguments],
-        env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        env={**os.environ, "PYTHONPATH": path}, stdout=out, stderr=subprocess.DEVNULL, text=True,
     ) as child:  # fmt: skip
         watched = psutil.Process(child.pid)
         while child.poll() is None:
@@ -106,7 +107,8 @@ def index(catalogue: Path, gallery: Path, *, seconds: float) -> dict[str, Any]:
                 child.wait(0.05)
             except (subprocess.TimeoutExpired, psutil.NoSuchProcess):
                 continue
-        said = child.stdout.read() if child.stdout is not None else ""
+        out.seek(0)
+        said = out.read()
     if child.returncode != 0:
         raise RuntimeError(f"indexing ended with {child.returncode}: {said[-500:]}")
     taken = round(time.monotonic() - started, 1)

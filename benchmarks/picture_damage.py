@@ -63,8 +63,8 @@ def lie_about_numbers(data: bytes, rng: random.Random, _others: Sequence[bytes])
     number = rng.choice((0, 1, 2 ** (8 * width - 1) - 1, 2 ** (8 * width - 1), 2 ** (8 * width) - 1, 65_500, 30_000))
     number &= 2 ** (8 * width) - 1
     at = 8 + rng.randrange(min(200, len(data) - 8 - width))
-    order: Literal["big", "little"] = rng.choice(("big", "little"))
-    return data[:at] + number.to_bytes(width, order) + data[at + width :]
+    order: Literal["big", "little"] = "big" if rng.random() < 0.5 else "little"
+    return data[:at] + int(number).to_bytes(width, order) + data[at + width :]
 
 
 def move_pieces(data: bytes, rng: random.Random, _others: Sequence[bytes]) -> bytes:
