@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from nearid_search.errors import GalleryNotFoundError
+from nearid_search.errors import ConfigError, GalleryNotFoundError
 from nearid_search.object_storage.path import ObjectPath, object_path
 
 GALLERY_DIRNAME = ".nearid"
@@ -56,6 +56,21 @@ def require_gallery(gallery_dir: Path, *, exists: bool) -> None:
         if gallery_dir.name != GALLERY_DIRNAME or os.environ.get(GALLERY_VARIABLE):
             remedy += f" --gallery {gallery_dir}"
         raise GalleryNotFoundError(f"no gallery at {gallery_dir}: {remedy} (or name another with --gallery)")
+
+
+def require_disk(gallery_dir: Path, what: str, *, remedy: str) -> None:
+    """Raise if a gallery is in an object store, where something does not work.
+
+    Args:
+        gallery_dir: the gallery's folder.
+        what: what does not work there, as the beginning of a sentence.
+        remedy: what to do instead.
+
+    Raises:
+        ConfigError: if it is in an object store.
+    """
+    if isinstance(gallery_dir, ObjectPath):
+        raise ConfigError(f"{what} needs a gallery on a disk, and {gallery_dir} is in an object store: {remedy}")
 
 
 def stored_path(path: Path, *, home: Path) -> str:

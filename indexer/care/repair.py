@@ -21,7 +21,7 @@ from nearid_search.indexer.care.verify import OnFile, verify_gallery
 from nearid_search.indexer.corrections.follow import follow_corrections
 from nearid_search.indexer.corrections.log import LOG_NAME, CorrectionLog
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.location import locate_gallery, require_gallery
+from nearid_search.indexer.location import locate_gallery, require_disk, require_gallery
 from nearid_search.indexer.lock import writer_lock
 from nearid_search.indexer.manifest import (
     HEAD_NAME,
@@ -95,12 +95,14 @@ def repair_gallery(
         on_rescue: told of every picture that is looked at again.
 
     Raises:
+        ConfigError: if it is in an object store.
         GalleryLockedError: if another process writes.
         GalleryMismatchError: if a later version of this library wrote it.
         GalleryNotFoundError: if there is no gallery.
         GalleryWriteError: if the folder cannot be written.
     """
     folder = locate_gallery(Path(gallery) if gallery is not None else None)
+    require_disk(folder, "gallery repair", remedy="index again with --rebuild")
     require_gallery(folder, exists=(folder / MANIFEST_NAME).exists() or copy_of(folder / MANIFEST_NAME).exists())
     job = _Repair(folder, encoder, head, device, on_rescue or (lambda _done, _total: None))
     with writer_lock(folder):

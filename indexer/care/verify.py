@@ -19,7 +19,7 @@ from nearid_search.indexer.care.small_files import (
 from nearid_search.indexer.care.table_rows import TableRows
 from nearid_search.indexer.care.table_sums import check_sums
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.location import locate_gallery, require_gallery
+from nearid_search.indexer.location import locate_gallery, require_disk, require_gallery
 from nearid_search.indexer.manifest import MANIFEST_NAME, Manifest, read_manifest
 from nearid_search.indexer.store import GalleryStore
 
@@ -43,10 +43,12 @@ def verify_gallery(
         on_finding: told of everything that is wrong, when it is found.
 
     Raises:
+        ConfigError: if it is in an object store.
         GalleryNotFoundError: if there is no gallery.
         GalleryMismatchError: if a later version of this library wrote it.
     """
     folder = locate_gallery(Path(gallery) if gallery is not None else None)
+    require_disk(folder, "gallery verify", remedy="the store checks its own objects")
     require_gallery(folder, exists=(folder / MANIFEST_NAME).exists())
     look = _Look(folder, quick, on_file or (lambda _done, _total: None))
     found = []

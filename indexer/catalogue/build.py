@@ -32,7 +32,7 @@ from nearid_search.indexer.corrections.log import CorrectionLog
 from nearid_search.indexer.corrections.unused_uploads import clear_uploads
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.leftovers import delete_leftovers
-from nearid_search.indexer.location import locate_gallery, stored_path
+from nearid_search.indexer.location import locate_gallery, require_disk, stored_path
 from nearid_search.indexer.lock import writer_lock
 from nearid_search.indexer.manifest import Manifest, read_manifest, require_encoder
 from nearid_search.indexer.review.suggestions import suggest_corrections
@@ -102,6 +102,7 @@ def index_catalogue(
     require_backend(search.backend)
     if cluster is not None:
         require_ray()
+        require_disk(folder, "index --ray", remedy="index without it, or into a folder that the workers share")
     require_gallery_folder(folder)
     if not folder.exists():
         # A catalogue that cannot be used must not leave an empty gallery behind.

@@ -24,7 +24,7 @@ from nearid_search.indexer.corrections.follow import finish_pending, follow_corr
 from nearid_search.indexer.corrections.log import CorrectionLog
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.image_rows import as_schema
-from nearid_search.indexer.location import locate_gallery
+from nearid_search.indexer.location import locate_gallery, require_disk
 from nearid_search.indexer.lock import writer_lock
 from nearid_search.indexer.schema import EMBEDDING, WHOLE_EMBEDDING
 from nearid_search.indexer.search.index_refresh import refresh_search
@@ -125,6 +125,7 @@ def migrate_gallery(
         BackboneError, ConfigError, DeviceUnavailableError, MissingExtraError, WeightsError: from opening the encoder.
     """
     folder = locate_gallery(Path(gallery) if gallery is not None else None)
+    require_disk(folder, "gallery migrate", remedy="index again with --rebuild")
     old = Gallery.open(folder)
     _refuse_imports(old)
     encoder = encoder or open_encoder(encoder_config or EncoderConfig())
