@@ -24,6 +24,7 @@
     │  ├─ RerankUnusableError              what was measured of re-ranking is damaged or another gallery's
     │  └─ StorageError                     an object store refuses, does not answer, or has no such bucket
     ├─ MissingExtraError(ImportError)      carries .extra; prints the pip line
+    ├─ PublishError                        a vector engine does not answer, or its collection is not this gallery's
     ├─ ServiceError                        a request the service refuses, or no service; carries .status
     │  └─ ServiceBusyError                 too much to do at the moment; carries .retry_after
     ├─ ShapeError(ValueError)
@@ -139,6 +140,10 @@ class MissingExtraError(NearIDError, ImportError):
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         self.extra = extra
         super().__init__(f"{purpose} needs {package}, which is not installed: pip install 'nearid-search[{extra}]'")
+
+
+class PublishError(NearIDError):
+    """A vector engine does not answer or refuses, or a collection in it holds something else."""
 
 
 class ServiceError(NearIDError):

@@ -134,6 +134,39 @@ class ExportReport:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PublishReport:
+    """What copying a gallery into a vector engine did.
+
+    Attributes:
+        gallery: folder of the gallery.
+        target: where the engine is.
+        collection: its name there.
+        encoder: fingerprint of what made the embeddings.
+        dim: width of an embedding.
+        images: rows of the gallery, all of which the collection holds now.
+        written: rows that were sent.
+        unchanged: rows that were there already as they should be.
+        removed: rows taken out of the collection because the gallery does not have them.
+        seconds: wall-clock time.
+    """
+
+    gallery: str
+    target: str
+    collection: str
+    encoder: str
+    dim: int
+    images: int
+    written: int
+    unchanged: int
+    removed: int
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report with the stable keys of ``gallery publish --json``."""
+        return {**asdict(self), "seconds": round(self.seconds, 3)}
+
+
+@dataclass(frozen=True, kw_only=True)
 class TableExportReport:
     """What exporting images, identities, corrections or a dataset did.
 

@@ -98,6 +98,7 @@ HEAVY = {
     "onnx",
     "onnxruntime",
     "openvino",
+    "qdrant_client",
     "safetensors",
     "sklearn",
 }

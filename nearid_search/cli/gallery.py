@@ -1,4 +1,4 @@
-"""``nearid-search gallery``: look at a gallery, tune its search index, bring embeddings in and out."""
+"""``nearid-search gallery``: look at one, tune its search index, bring embeddings in and out, publish, correct."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from nearid_search.cli.options import (
     RerankMsOption,
     require_new_file,
 )
+from nearid_search.cli.publish import publish
 from nearid_search.config import AnnConfig, EncoderConfig, QueryConfig, TuneConfig
 from nearid_search.errors import ConfigError
 from nearid_search.reports import ExportReport, TableExportReport
@@ -174,5 +175,6 @@ def tune(
     print_tuning(tune_gallery(Gallery.open(gallery), config), json=json)
 
 
+app.command()(publish)
 corrections.register(app)
 care.register(app)
