@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ if not (ROOT / "README.md").exists():
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 NOT_OURS = ("pip", "./scripts/", "python", "git", "curl")  # what CI runs by itself, or sets up; tests/server runs curl
+NEARBY = {"http://localhost:6333": "qdrant-folder"}  # what a test has instead of what is elsewhere
 TABLE_ROW = re.compile(r"^ +\d+ │ (\S+) +│ ([\d.]+) │", re.MULTILINE)
 
 
@@ -115,7 +117,7 @@ def test_every_command_runs(document: Path, request: pytest.FixtureRequest) -> N
     for line in lines:
         if "--backbone" in line or line[1] == "train" or line[1:3] == ["models", "import"]:
             pytest.importorskip("torch")
-        arguments = line[1 : line.index(">")] if ">" in line else line[1:]
+        arguments = [NEARBY.get(word, word) for word in (line[1 : line.index(">")] if ">" in line else line[1:])]
         if line[1] == "serve":
             serve_and_stop(arguments)
         else:
@@ -150,6 +152,31 @@ def test_the_example_of_a_constraint_runs(desk: Path) -> None:
         after[bin_name] = {match.identity for match in names["answer"].matches}  # type: ignore[attr-defined]
     assert "chair-slatted" in after["A3"]
     assert after["B1"] == {"chair-blue-cushion", "chair-red-seat"}
+
+
+@pytest.mark.usefixtures("desk")
+@pytest.mark.filterwarnings("ignore:Local mode performs exact")  # it says so of every setting of a search
+def test_a_published_gallery_answers_as_the_page_says(capsys: pytest.CaptureFixture[str]) -> None:
+    """The page's own lines, in its order: a collection made first, published, asked and compared with the gallery."""
+    qdrant_client = pytest.importorskip("qdrant_client")
+    make, ask, compare = blocks(ROOT / "docs/scaling.md", "python")
+    assert run(["index", "catalog", "--identities", "catalog.csv", "--device", "cpu"]) == 0
+    names: dict[str, Any] = {"client": qdrant_client.QdrantClient(path="qdrant-folder")}
+    exec(make, names)  # noqa: S102  (the page's own example)
+    names["client"].close()
+    assert run(["gallery", "publish", "qdrant-folder", "--collection", "shop"]) == 0
+    names["client"] = qdrant_client.QdrantClient(path="qdrant-folder")
+    exec(ask, names)  # noqa: S102
+    ours = SearchEngine.open(device="cpu", on_warning=lambda _line: None).query("photo.jpg", k=6)
+    groups = names["groups"]
+    assert [group.id for group in groups] == [match.identity for match in ours.matches]
+    for group, match in zip(groups, ours.matches, strict=True):
+        assert group.hits[0].score == pytest.approx(match.score, abs=1e-6)
+    assert names["margin"] == pytest.approx(ours.margin, abs=1e-6)
+    capsys.readouterr()
+    exec(compare, names)  # noqa: S102
+    names["client"].close()
+    assert capsys.readouterr().out == "the same first identity for 12 of 12 views\n"
 
 
 def test_the_answers_in_the_readme_are_still_given(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
