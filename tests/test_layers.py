@@ -3,6 +3,7 @@
 import ast
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -137,6 +138,7 @@ def sources() -> dict[str, Path]:
 MODULES = sources()
 
 
+@cache
 def imports_of(module: str) -> list[Import]:
     return list(_walk(module, ast.parse(MODULES[module].read_text(encoding="utf-8")), eager=True))
 
