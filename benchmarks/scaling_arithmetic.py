@@ -28,9 +28,6 @@ MACHINES = {"16 GiB": 2**34, "256 GiB": 2**38}
 LATENCY = 0.010
 MILLION = 1_000_000
 
-# Images a second of one GPU, with the name of the result that says so; None until one has been measured.
-GPU: tuple[float, str] | None = None
-
 
 def result(name: str) -> dict[str, Any]:
     """Return a result that another script wrote."""
@@ -56,6 +53,14 @@ def indexing_rate() -> float:
     """Return the pictures that two cores index in a second: the encoder's rate, and the share of it that arrives."""
     encoder = result("service_load")["bare_encoder_images_per_s"]["median"]
     return float(encoder * result("indexing_throughput")["ratio"]["median"])
+
+
+def gpu_indexing() -> tuple[str, float] | None:
+    """Return a GPU and the pictures that one machine with it indexes in a second; None until that is measured."""
+    if not (RESULTS / "gpu_encoding.json").exists():
+        return None
+    found = result("gpu_encoding")
+    return found["gpu"], max(rate["median"] for rate in found["indexing_images_per_second_by_batch"].values())
 
 
 def thumbnail_bytes() -> tuple[float, int]:
@@ -205,16 +210,20 @@ def sizes() -> str:
         ("the same with a graph", times(parts["hnsw-sq8"] + parts["kept"])),
         ("reading every vector once, two cores", lambda rows: duration(4 * DIM * rows / bandwidth())),
         ("reading 64 clusters of codes", clusters),
-        (f"encoding, two cores ({rate:.1f} images a second)", lambda rows: duration(rows / rate)),
-        ("encoding, one core (half of that)", lambda rows: duration(2 * rows / rate)),
-        ("encoding, one GPU", _on_a_gpu),
+        (f"indexing, two cores ({rate:.1f} images a second)", lambda rows: duration(rows / rate)),
+        ("indexing, one core (half of that)", lambda rows: duration(2 * rows / rate)),
+        _on_a_gpu(),
         *((f"what `index` chooses on {name}", _choice(memory)) for name, memory in MACHINES.items()),
     ]
     return _table(("rows", *(f"{size:,}" for size in SIZES)), ((name, *map(cell, SIZES)) for name, cell in lines))
 
 
-def _on_a_gpu(rows: int) -> str:
-    return "not measured yet" if GPU is None else duration(rows / GPU[0])
+def _on_a_gpu() -> tuple[str, Callable[[int], str]]:
+    found = gpu_indexing()
+    if found is None:
+        return "indexing, one GPU", lambda _rows: "not measured yet"
+    name, rate = found
+    return f"indexing, one {name} ({rate:,.0f} images a second)", lambda rows: duration(rows / rate)
 
 
 def _choice(memory: int) -> Callable[[int], str]:
