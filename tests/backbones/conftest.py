@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from nearid_search.backbones import dinov2_small
 from nearid_search.backbones.base import Backbone
 from nearid_search.device import count_cuda_devices
 from nearid_search.errors import ShapeError
@@ -21,6 +22,14 @@ def one_torch_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def networks_opened_anew(networks_opened_once: None) -> Iterator[None]:  # noqa: ARG001
+    """Opening is what is tested here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dinov2_small, "_open_network", dinov2_small._open_network.__wrapped__)  # type: ignore[attr-defined]
+        yield
 
 
 @pytest.fixture(scope="session")
