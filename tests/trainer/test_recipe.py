@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from catalogues import draw
 from PIL import Image
+from recipe_cases import SMALL, config_for, make_dataset
 
 pytest.importorskip("torch")
 
 from nearid_search import TrainConfig, TrainReport, train
 from nearid_search.backbones.registry import open_backbone
 from nearid_search.encoder import IdentityEncoder
-from nearid_search.errors import ConfigError, DatasetError, FeatureStoreError, TrainingError
+from nearid_search.errors import ConfigError, FeatureStoreError
 from nearid_search.eval.metrics import MarginScores, score_margins
 from nearid_search.eval.protocols.pairs import pair_margins
 from nearid_search.head_file import load_head
@@ -29,42 +29,6 @@ from nearid_search.trainer.extract import ExtractProgress, extract_features
 from nearid_search.trainer.feature_store import FeatureStore
 from nearid_search.trainer.recipe import Listener
 from nearid_search.trainer.variants import Variants
-
-SMALL = {"width": 48, "num_heads": 4, "num_probes": 2, "mlp_dim": 96, "out_dim": 32}
-
-
-def place(path: Path, thing: int, background: int) -> None:
-    """A large square of the thing's own texture on a background's."""
-    draw(path, 1000 + background)
-    ground = Image.open(path).convert("RGB").resize((96, 96))
-    draw(path, thing)
-    ground.paste(Image.open(path).convert("RGB").resize((64, 64)), (16, 16))
-    ground.save(path)
-
-
-def make_dataset(folder: Path, *, things: dict[str, int], views: int = 2, distractors: bool = True) -> Path:
-    number = 0
-    for split, count in things.items():
-        for _ in range(count):
-            number += 1
-            for view in range(1, views + 1):
-                home = folder / split / f"thing-{number:02}" / str(view)
-                place(home / "positive.png", number, 10 * number + view)
-                if distractors:
-                    place(home / "distractor-other.png", 500 + number, 10 * number + view)
-    return folder
-
-
-def config_for(dataset: Path, out: Path, **settings: object) -> TrainConfig:
-    document = {
-        "backbone": "dinov2-small",
-        "batch_size": 4,
-        "epochs": 8,
-        "learning_rate": 3e-3,
-        "warmup_steps": 4,
-        "validate_every": 4,
-    }
-    return TrainConfig.from_dict({"dataset": str(dataset), "out": str(out), "head": SMALL, **document, **settings})
 
 
 @pytest.fixture(scope="module")
@@ -136,16 +100,6 @@ def test_the_backbone_runs_once_an_image(trained: tuple[TrainConfig, TrainReport
     assert "48 images cached already, 0 to do" in notes[0]
 
 
-def test_a_run_does_not_go_on_with_other_data_than_it_began_with(tmp_path: Path) -> None:
-    dataset = make_dataset(tmp_path / "data", things={"train": 4, "val": 2})
-    config = config_for(dataset, tmp_path / "head", epochs=1)
-    head = train(config).head
-    place(dataset / "train/thing-01/1/positive.png", 900, 11)
-    with pytest.raises(TrainingError, match=r"checkpoint\.safetensors is of a run that differs in data: delete it"):
-        train(config)
-    assert load_head(tmp_path / "head").fingerprint == head
-
-
 def test_cached_tokens_are_the_backbones(trained: tuple[TrainConfig, TrainReport, list[str]], dataset: Path) -> None:
     config, _, _ = trained
     backbone = open_backbone("dinov2-small", device="cpu")
@@ -205,51 +159,6 @@ def test_cached_variants_are_the_backbones_of_the_augmented_picture(tmp_path: Pa
         (tokens,) = backbone.tokens(np.stack([backbone.spec.preprocessing.resize(picture) for picture in made]))
         (cached,) = store.tokens(store.rows(variants.keys(key)))
         assert np.allclose(cached, tokens, rtol=2**-10, atol=1e-6)
-
-
-def test_an_image_whose_mask_is_broken_is_reported_once_and_left_out(tmp_path: Path) -> None:
-    dataset = make_dataset(tmp_path / "data", things={"train": 4, "val": 2}, views=3)
-    (dataset / "train/thing-01/1/mask.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
-    settings = {"epochs": 1, "augment": {"variants": 1, "foreground": 0.5}}
-    report = train(config_for(dataset, tmp_path / "head", **settings))
-    assert [Path(failure.path).name for failure in report.failures] == ["mask.png"]
-    assert report.images == 34  # without the view and its distractor
-
-
-def test_without_distractors_it_warns_and_trains(tmp_path: Path) -> None:
-    dataset = make_dataset(tmp_path / "data", things={"train": 4, "val": 2}, distractors=False)
-    report = train(config_for(dataset, tmp_path / "head", epochs=1))
-    assert "distractor" in " ".join(report.warnings)
-    assert report.scores.n_samples == 0
-    assert report.scores.n_queries == 4
-
-
-def test_a_picture_that_cannot_be_decoded_is_reported_and_left_out(tmp_path: Path) -> None:
-    dataset = make_dataset(tmp_path / "data", things={"train": 4, "val": 2}, views=3)
-    (dataset / "train/thing-01/1/positive.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
-    report = train(config_for(dataset, tmp_path / "head", epochs=1))
-    assert [Path(failure.path).parent.parent.name for failure in report.failures] == ["thing-01"]
-    assert report.images == 35
-
-
-def test_a_leak_is_refused_before_the_backbone_runs(tmp_path: Path) -> None:
-    dataset = make_dataset(tmp_path / "data", things={"train": 3, "val": 2})
-    place(dataset / "val/thing-04/1/positive.png", 1, 11)
-    with pytest.raises(DatasetError, match="two splits"):
-        train(config_for(dataset, tmp_path / "head"))
-    assert not (tmp_path / "head").exists()
-
-
-@pytest.mark.parametrize(
-    ("things", "views"),
-    [({"train": 1, "val": 2}, 2), ({"train": 3, "val": 2}, 1), ({"train": 3, "test": 2}, 2)],
-    ids=["one identity", "one view", "no val"],
-)
-def test_too_little_is_refused_before_the_backbone_runs(tmp_path: Path, things: dict[str, int], views: int) -> None:
-    dataset = make_dataset(tmp_path / "data", things=things, views=views, distractors=False)
-    with pytest.raises(DatasetError, match=r"has one identity in train|views or more, at least \d needed"):
-        train(config_for(dataset, tmp_path / "head"))
-    assert not (tmp_path / "head").exists()
 
 
 def test_features_of_another_backbone_are_refused(
