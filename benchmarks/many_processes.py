@@ -49,8 +49,9 @@ class Member:
     def read(self) -> None:
         """Read its lines until it ends."""
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(json.loads(line))
+        with self.process.stdout as lines:
+            for line in lines:
+                self.lines.append(json.loads(line))
 
 
 def main() -> None:

@@ -13,6 +13,9 @@ from typing import Any
 from nearid_search.engine import SearchEngine
 from nearid_search.errors import NearIDError
 from nearid_search.indexer.calibration_file import CALIBRATION_NAME
+from nearid_search.indexer.care.checksums import CHECKSUMS_NAME
+from nearid_search.indexer.care.second_copies import copy_of
+from nearid_search.indexer.care.verify import verify_gallery
 from nearid_search.indexer.corrections.log import LOG_NAME, CorrectionLog
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.location import UPLOADS_DIRNAME
@@ -96,14 +99,16 @@ def faults_of(folder: Path, queries: Embeddings) -> list[str]:
             answers_of(folder, queries)
     except (NearIDError, Warning) as error:
         faults.append(f"it does not answer: {error}")
-    return faults
+    damaged = (finding for finding in verify_gallery(folder).findings if finding.damage)
+    return [*faults, *(f"{finding.file} {finding.what}" for finding in damaged)]
 
 
 def leftovers(folder: Path) -> list[str]:
     """Return the files and folders that nothing in the gallery speaks of; those inside Lance's tables are its own."""
     manifest = read_manifest(folder)
     draft = read_manifest(folder, name=DRAFT_NAME)
-    named = {LOG_NAME, MANIFEST_NAME, CALIBRATION_NAME, RERANK_NAME, "writer.lock"}
+    named = {LOG_NAME, MANIFEST_NAME, CALIBRATION_NAME, RERANK_NAME, CHECKSUMS_NAME, "writer.lock"}
+    named |= {copy_of(folder / name).name for name in (LOG_NAME, MANIFEST_NAME)}
     for known in filter(None, (manifest, draft)):
         named |= {known.tables, known.encoder.head or known.tables}
     if draft is not None:

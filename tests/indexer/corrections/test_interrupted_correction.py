@@ -128,7 +128,7 @@ def test_a_table_with_rows_that_cannot_be_opened_is_named(tmp_path: Path) -> Non
     gallery = made_gallery(tmp_path / ".nearid", {"cup": 2, "jug": 1})
     gallery.corrections.remove("cup")
     shutil.rmtree(gallery.folder / "tables/hidden.lance/_versions")
-    with pytest.raises(GalleryCorruptError, match=r"table hidden in .* cannot be opened .*--rebuild"):
+    with pytest.raises(GalleryCorruptError, match=r"table hidden in .* cannot be read .*gallery repair"):
         gallery.corrections.rename("jug", "pot")
 
 
