@@ -62,10 +62,11 @@ def read_file(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
             after = os.fstat(descriptor)
     except UnreadableImageError:
         raise
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError) as error:
         packed = read_packed(path, max_bytes=max_bytes)
         if packed is None:
-            raise UnreadableImageError(str(path), "no such file", passing=True) from None
+            reason = "no such file" if isinstance(error, FileNotFoundError) else "not a directory"
+            raise UnreadableImageError(str(path), reason, passing=True) from None
         return packed
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -37,6 +38,12 @@ async def send(message: Any) -> None:
     raise AssertionError(message)
 
 
+def run(story: Coroutine[Any, Any, None]) -> None:
+    # In a thread of its own: where a browser is open for other tests, this one has an event loop that runs.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, story).result()
+
+
 def request(held: asyncio.Event) -> dict[str, Any]:
     return {**UPLOAD, "held": held}
 
@@ -54,7 +61,7 @@ def test_all_that_is_held_together_is_bounded_and_given_back() -> None:
         await asyncio.gather(*first)
         await limit(request(held), sent(bytes(100)), send)
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_what_comes_fast_enough_may_take_longer() -> None:
@@ -67,7 +74,7 @@ def test_what_comes_fast_enough_may_take_longer() -> None:
             await limit(request(held), sent(*[b"x"] * 4, pause=0.08), send)
         assert refused.value.status_code == 408
 
-    asyncio.run(story())
+    run(story())
 
 
 def test_sixteen_photographs_of_a_telephone_fit() -> None:
