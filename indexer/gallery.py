@@ -225,14 +225,12 @@ class Gallery:
         from nearid_search.encoder import open_encoder
 
         backbone, dtype = require_encoder(self.folder, self.manifest.encoder)
-        folder = self.head_folder
-        head = None if folder is None else str(folder)
-        record = self.manifest.encoder
+        folder, record = self.head_folder, self.manifest.encoder
         config = EncoderConfig(
             backbone=backbone,
             device=device,
             dtype=dtype,
-            head=head,
+            head=None if folder is None else str(folder),
             foreground=record.foreground,
             masks=record.masks if masks is None else str(masks),
         )
