@@ -150,7 +150,8 @@ class CorrectionLog:
                     f"{self._path} line {number} is no correction that this version knows: upgrade nearid-search"
                 ) from error
         copied = copy_of(self._path)
-        if copied.exists() and copied.stat().st_size > self._length:
+        # A writer may have appended and copied since the lines were read: then the log itself is longer by now, too.
+        if copied.exists() and copied.stat().st_size > max(self._length, self._path.stat().st_size):
             raise GalleryCorruptError(f"{self._path} has lost its last lines, which {copied.name} has: {_REMEDY}")
 
     @property
