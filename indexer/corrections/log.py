@@ -139,6 +139,9 @@ class CorrectionLog:
         self._length = 0  # bytes that are whole lines
         self.entries: list[Entry] = []
         self.versions: dict[int, dict[str, int]] = {}  # version of each table once an entry was followed, by number
+        copied = copy_of(self._path)
+        # Before the lines are read: a writer may append and copy while they are.
+        witnessed = copied.stat().st_size if copied.exists() else 0
         for number, line in enumerate(self._read(), start=1):
             try:
                 if "done" in line:
@@ -149,9 +152,7 @@ class CorrectionLog:
                 raise GalleryCorruptError(
                     f"{self._path} line {number} is no correction that this version knows: upgrade nearid-search"
                 ) from error
-        copied = copy_of(self._path)
-        # A writer may have appended and copied since the lines were read: then the log itself is longer by now, too.
-        if copied.exists() and copied.stat().st_size > max(self._length, self._path.stat().st_size):
+        if witnessed > self._length:
             raise GalleryCorruptError(f"{self._path} has lost its last lines, which {copied.name} has: {_REMEDY}")
 
     @property
