@@ -189,7 +189,7 @@ class ServeConfig:
         max_images: pictures in one request.
         max_pixels: pixels of one picture, in millions; what the free memory allows counts, too.
         batch_size: pictures an encoder call.
-        batch_wait: how long a batch waits for more, such as "2ms".
+        batch_wait: how long a batch waits for more at most, while more is expected, such as "30ms".
         queue: pictures that may wait for the encoder; one more is refused.
         time_limit: seconds that receiving a request, and then answering its pictures, may take; a body that comes at
             256 KiB a second or more has longer.
@@ -208,7 +208,7 @@ class ServeConfig:
     max_images: int = 16
     max_pixels: float = 50.0
     batch_size: int = 8
-    batch_wait: str = "2ms"
+    batch_wait: str = "30ms"
     queue: int = 64
     time_limit: float = 30.0
     refresh_every: float = 2.0

@@ -40,7 +40,9 @@ def serve(
     max_images: Annotated[int, typer.Option(help="Pictures in one request.", min=1)] = ServeConfig.max_images,
     max_pixels: Annotated[float, typer.Option(help="Megapixels of a picture.")] = ServeConfig.max_pixels,
     batch_size: Annotated[int, typer.Option(help="Pictures an encoder call.", min=1)] = ServeConfig.batch_size,
-    batch_wait: Annotated[str, typer.Option(help="How long a batch waits for more.")] = ServeConfig.batch_wait,
+    batch_wait: Annotated[
+        str, typer.Option(help="How long a batch waits for more that is expected.")
+    ] = ServeConfig.batch_wait,
     queue: Annotated[int, typer.Option(help="Pictures that may wait; more are refused.", min=1)] = ServeConfig.queue,
     time_limit: Annotated[float, typer.Option(help="Seconds that a request may take.")] = ServeConfig.time_limit,
     device: DeviceOption = EncoderConfig.device,

@@ -38,9 +38,10 @@ class Batcher(Generic[W]):
     Args:
         run: does a batch and resolves the future of each piece of it.
         batch_size: size of a batch; a larger piece of work is a batch of its own.
-        wait: seconds that a batch that is not full waits for more.
+        wait: seconds that a batch waits for more, while more is expected: some is on its way, or the batch before was
+            larger, because callers who were answered together ask again together.
         capacity: size of all work that may wait.
-        expects_more: whether anything is on its way here; a batch does not wait for nothing.
+        expects_more: whether anything is on its way here.
     """
 
     def __init__(
@@ -50,12 +51,13 @@ class Batcher(Generic[W]):
         batch_size: int,
         wait: float,
         capacity: int,
-        expects_more: Callable[[], bool] = lambda: True,
+        expects_more: Callable[[], bool] = lambda: False,
     ) -> None:
         self._run, self._expects_more = run, expects_more
         self._batch_size, self._wait, self._capacity = batch_size, wait, capacity
         self._waiting: deque[W] = deque()
         self._size = 0
+        self._last_size = 0
         self._closing = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
@@ -111,11 +113,17 @@ class Batcher(Generic[W]):
                 if not self._waiting:
                     return []
                 deadline = time.monotonic() + self._wait
-                while self._size < self._batch_size and not self._closing and self._expects_more():
+                while self._more_will_come():
                     if not self._changed.wait(deadline - time.monotonic()):
                         break
                 if batch := self._take():
+                    self._last_size = sum(piece.size for piece in batch)
                     return batch
+
+    def _more_will_come(self) -> bool:
+        if self._closing or self._size >= self._batch_size:
+            return False
+        return self._size < self._last_size or self._expects_more()
 
     def _take(self) -> list[W]:
         """Take a batch from the queue, without what nobody waits for any more."""

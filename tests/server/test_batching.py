@@ -90,6 +90,33 @@ def test_a_batch_waits_for_company_only_where_some_is_expected() -> None:
     batcher.close()
 
 
+def test_those_who_were_answered_together_are_waited_for() -> None:
+    sizes: list[int] = []
+
+    def run(batch: list[Piece]) -> None:
+        sizes.append(len(batch))
+        numbers(batch)
+
+    batcher = Batcher[Piece](run, batch_size=3, wait=0.3, capacity=9)
+    together = [Piece() for _ in range(3)]
+    batcher.submit(together)
+    together[-1].future.result(10)
+    again = [Piece() for _ in range(3)]
+    for piece in again:
+        batcher.submit([piece])
+        time.sleep(0.01)
+    again[-1].future.result(10)
+    assert sizes == [3, 3]
+    started = time.monotonic()
+    for _ in range(3):
+        alone = Piece()
+        batcher.submit([alone])
+        alone.future.result(10)
+    assert sizes == [3, 3, 1, 1, 1]
+    assert 0.3 <= time.monotonic() - started < 0.6, "only the first of them waits for those who do not come back"
+    batcher.close()
+
+
 def test_what_does_not_fit_is_refused_as_a_whole() -> None:
     go = threading.Event()
     taken = threading.Event()
