@@ -14,10 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nearid_search.backbones.base import Backbone
 from nearid_search.backbones.registry import open_backbone
 from nearid_search.errors import WeightsError
 from nearid_search.eval.comparisons import compare_readouts
-from nearid_search.eval.embedded_split import arrange_split
+from nearid_search.eval.embedded_split import EmbeddedSplit, arrange_split
 from nearid_search.eval.encode_pictures import EncodedPictures, Picture
 from nearid_search.eval.eval_report import ReadoutReport
 from nearid_search.eval.evaluate import EvalOptions, judge_readout
@@ -48,19 +49,31 @@ def judge_cached(
         The report, and the head's figures less the first head's on the same samples.
     """
     backbone = open_backbone(config.backbone, device="cpu", dtype=config.dtype)
-    store = FeatureStore(Path(config.features), backbone.spec, config.codec)
-    dataset = open_dataset(Path(config.dataset))
     weights = backbone.spec.weights_fingerprint
     heads = {HEAD: load_head(Path(config.out), backbone_weights=weights)}
     other = find_comparable(first, weights) if first != Path(config.out) else None
     if other is not None:
         heads[OTHER] = other
-    judged = replace(dataset, samples=dataset.split(split))
-    embedded = arrange_split(judged.samples, _read_pictures(judged, store, heads))
+    embedded = embed_cached(config, split, backbone, heads)
     options = EvalOptions(masked=False)
     reports = {name: judge_readout(embedded, name, head.fingerprint, options) for name, head in heads.items()}
     differences = compare_readouts(reports, options.sampling)
     return reports[HEAD], differences.get(f"{HEAD} - {OTHER}", {})
+
+
+def embed_cached(config: TrainConfig, split: str, backbone: Backbone, heads: Mapping[str, LoadedHead]) -> EmbeddedSplit:
+    """Embed a split by several heads, from cached features.
+
+    Args:
+        config: names dataset and features.
+        split: ``train`` or ``val``; the cache has no other.
+        backbone: whose features they are.
+        heads: by the name of the readout to make.
+    """
+    store = FeatureStore(Path(config.features), backbone.spec, config.codec)
+    dataset = open_dataset(Path(config.dataset))
+    judged = replace(dataset, samples=dataset.split(split))
+    return arrange_split(judged.samples, _read_pictures(judged, store, heads))
 
 
 def find_comparable(folder: Path | None, backbone_weights: str) -> LoadedHead | None:

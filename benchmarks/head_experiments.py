@@ -59,9 +59,7 @@ def _do(
     dataset: Path, plan: Mapping[str, Any], work: Path, name: str, settings: dict[str, Any], first: Path | None
 ) -> dict[str, Any]:
     started = time.monotonic()
-    merged = _merge(_merge({}, plan.get("base", {})), settings)
-    config = TrainConfig.from_dict({"dataset": str(dataset), "out": str(work / name), **merged})
-    config = replace(config, features=str(work / "features" / _feature_name(config)))
+    config = configure(dataset, plan, work, name, settings)
     print(f"{name}: {json.dumps(settings)}", file=sys.stderr)
     trained = train(config, listener=Listener(on_note=lambda note: print(f"  {note}", file=sys.stderr)))
     seconds = round(time.monotonic() - started)
@@ -72,6 +70,15 @@ def _do(
         figures = _figures(_judge(open_dataset(dataset), split, work / name, first, config.backbone))
     line = {"run": name, "settings": settings, "seconds": seconds, **_training(trained)}
     return {**line, "split": split, **figures}
+
+
+def configure(
+    dataset: Path, plan: Mapping[str, Any], work: Path, name: str, settings: Mapping[str, Any]
+) -> TrainConfig:
+    """Make the configuration of one run of a plan; runs that agree on the features share them."""
+    merged = _merge(_merge({}, plan.get("base", {})), settings)
+    config = TrainConfig.from_dict({"dataset": str(dataset), "out": str(work / name), **merged})
+    return replace(config, features=str(work / "features" / _feature_name(config)))
 
 
 def _judge(dataset: Dataset, split: str, head: Path, first: Path | None, backbone: str) -> EvalReport:

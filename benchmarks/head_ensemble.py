@@ -1,0 +1,65 @@
+"""Are several heads together better than one, so that a student could learn from them?
+
+Judges the first head of a plan that `head_experiments.py` has trained against the mean embedding of the first two, of
+the first three and so on. What an ensemble does not win, a student that is taught by it can hardly win either.
+
+    python benchmarks/head_experiments.py benchmarks/plans/ensemble.toml --dataset identities --work experiments
+    python benchmarks/head_ensemble.py benchmarks/plans/ensemble.toml --dataset identities --work experiments
+"""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from cached_judgement import embed_cached
+from head_experiments import configure
+from record import load_average, write_result
+
+from nearid_search.backbones.registry import open_backbone
+from nearid_search.eval.comparisons import compare_readouts
+from nearid_search.eval.evaluate import EvalOptions, judge_readout
+from nearid_search.eval.readouts import HEAD, OTHER
+from nearid_search.head_file import load_head
+from nearid_search.similarity import unit_rows
+
+FIGURES = ("ssr", "pa", "recall@1", "recall@5")
+
+
+def main() -> None:
+    """Judge every ensemble and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("plan", type=Path)
+    parser.add_argument("--dataset", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True, help="folder of heads and cached features")
+    options = parser.parse_args()
+    load_before = load_average()
+    plan = tomllib.loads(options.plan.read_text(encoding="utf-8"))
+    names = [run["name"] for run in plan["run"]]
+    config = configure(options.dataset, plan, options.work, names[0], {})
+    backbone = open_backbone(config.backbone, device="cpu", dtype=config.dtype)
+    weights = backbone.spec.weights_fingerprint
+    heads = {name: load_head(options.work / name, backbone_weights=weights) for name in names}
+    embedded = embed_cached(config, plan["split"], backbone, heads)
+    each = [embedded.embeddings[name] for name in names]
+    together = {count: unit_rows(np.mean(each[:count], axis=0)) for count in range(1, len(each) + 1)}
+    embedded = replace(embedded, embeddings={str(count): found for count, found in together.items()})
+    judging = EvalOptions(masked=False)
+    reports = {count: judge_readout(embedded, str(count), heads[names[0]].fingerprint, judging) for count in together}
+    lines: list[dict[str, Any]] = []
+    for count, report in reports.items():
+        line: dict[str, Any] = {"heads": count, **{name: report.figures[name].as_dict() for name in FIGURES}}
+        if count > 1:
+            compared = compare_readouts({HEAD: report, OTHER: reports[1]}, judging.sampling)[f"{HEAD} - {OTHER}"]
+            line["less_one"] = {name: compared[name].as_dict() for name in FIGURES}
+        lines.append(line)
+    counts = {"split": plan["split"], "identities": len(embedded.placed.samples), "first": names}
+    write_result(options.plan.stem, {**counts, "ensembles": lines}, load_before=load_before)
+
+
+if __name__ == "__main__":
+    main()
