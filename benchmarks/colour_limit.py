@@ -13,9 +13,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from identity_renderer.colour import to_lab
@@ -43,9 +44,23 @@ def main() -> None:
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--split", default="test")
     options = parser.parse_args()
-    samples = open_dataset(options.dataset).split(options.split)
-    masks = {image: view.mask for sample in samples for view in sample.views for image in _pictures(view) if view.mask}
     encoder = IdentityEncoder.open(device="auto")
+    won = measure(open_dataset(options.dataset).split(options.split), encoder)
+    line = {"split": options.split, "source": SOURCE, "encoder": encoder.fingerprint, "won": won}
+    print(json.dumps({**line, **describe_machine()}))
+
+
+def measure(samples: Sequence[Sample], encoder: IdentityEncoder) -> dict[str, Any]:
+    """Compare the head with exact colours.
+
+    Args:
+        samples: of one split, with masks; a recolour has the outline of its view.
+        encoder: with the head.
+
+    Returns:
+        By who decides, the share of margins won, with its interval.
+    """
+    masks = {image: view.mask for sample in samples for view in sample.views for image in _pictures(view) if view.mask}
     readout = OwnReadout(encoder)
     embedded = embed_split([_recolours_only(sample) for sample in samples], readout, on_progress=_tell)
     margins = pair_margins(embedded.placed.rows, embedded.embeddings[readout.name])
@@ -61,9 +76,7 @@ def main() -> None:
         "both": ours / ours.std() + theirs / theirs.std() > 0,
         "at least one": (ours > 0) | (theirs > 0),
     }
-    shares = {name: bootstrap_interval(each.astype(float), identities).as_dict() for name, each in won.items()}
-    line = {"split": options.split, "source": SOURCE, "encoder": encoder.fingerprint, "won": shares}
-    print(json.dumps({**line, **describe_machine()}))
+    return {name: bootstrap_interval(each.astype(float), identities).as_dict() for name, each in won.items()}
 
 
 def _pictures(view: View) -> list[ImageSource]:

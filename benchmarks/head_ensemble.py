@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import tomllib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,26 +40,42 @@ def main() -> None:
     options = parser.parse_args()
     load_before = load_average()
     plan = tomllib.loads(options.plan.read_text(encoding="utf-8"))
+    write_result(options.plan.stem, judge(plan, options.dataset, options.work), load_before=load_before)
+
+
+def judge(plan: Mapping[str, Any], dataset: Path, work: Path) -> dict[str, Any]:
+    """Judge the first head of a plan and every ensemble that begins with it.
+
+    Args:
+        plan: whose runs are the heads; all read the same features.
+        dataset: what they were trained on, which has the split to judge on.
+        work: folder of heads and cached features.
+
+    Returns:
+        Under ``ensembles`` the figures by number of heads, each less those of the first head alone.
+    """
     names = [run["name"] for run in plan["run"]]
-    config = configure(options.dataset, plan, options.work, names[0], {})
+    config = configure(dataset, plan, work, names[0], {})
     backbone = open_backbone(config.backbone, device="cpu", dtype=config.dtype)
     weights = backbone.spec.weights_fingerprint
-    heads = {name: load_head(options.work / name, backbone_weights=weights) for name in names}
+    heads = {name: load_head(work / name, backbone_weights=weights) for name in names}
     embedded = embed_cached(config, plan["split"], backbone, heads)
     each = [embedded.embeddings[name] for name in names]
-    together = {count: unit_rows(np.mean(each[:count], axis=0)) for count in range(1, len(each) + 1)}
-    embedded = replace(embedded, embeddings={str(count): found for count, found in together.items()})
-    judging = EvalOptions(masked=False)
-    reports = {count: judge_readout(embedded, str(count), heads[names[0]].fingerprint, judging) for count in together}
-    lines: list[dict[str, Any]] = []
+    together = {str(count): unit_rows(np.mean(each[:count], axis=0)) for count in range(1, len(each) + 1)}
+    embedded = replace(embedded, embeddings=together)
+    options = EvalOptions(masked=False)
+    reports = {count: judge_readout(embedded, count, heads[names[0]].fingerprint, options) for count in together}
+    lines = []
     for count, report in reports.items():
-        line: dict[str, Any] = {"heads": count, **{name: report.figures[name].as_dict() for name in FIGURES}}
-        if count > 1:
-            compared = compare_readouts({HEAD: report, OTHER: reports[1]}, judging.sampling)[f"{HEAD} - {OTHER}"]
-            line["less_one"] = {name: compared[name].as_dict() for name in FIGURES}
-        lines.append(line)
-    counts = {"split": plan["split"], "identities": len(embedded.placed.samples), "first": names}
-    write_result(options.plan.stem, {**counts, "ensembles": lines}, load_before=load_before)
+        less = compare_readouts({HEAD: report, OTHER: reports["1"]}, options.sampling)[f"{HEAD} - {OTHER}"]
+        figures = {name: report.figures[name].as_dict() for name in FIGURES}
+        lines.append({"heads": int(count), **figures, "less_one": {name: less[name].as_dict() for name in FIGURES}})
+    return {
+        "split": plan["split"],
+        "identities": len(embedded.placed.samples),
+        "first": names[0],
+        "ensembles": lines,
+    }
 
 
 if __name__ == "__main__":

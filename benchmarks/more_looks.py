@@ -68,13 +68,13 @@ class Looks:
         """Embed every mix of (B, H, W, 3) pictures."""
         plain = self._resized(images)
         tokens = self.encoder.backbone.tokens(plain)
-        boxes = [_attended(share) for share in attention(self._head.spec, self._head.arrays, tokens)[0]]
+        boxes = [attended_square(share) for share in attention(self._head.spec, self._head.arrays, tokens)[0]]
         looks = {
             PLAIN: embed(self._head.spec, self._head.arrays, tokens),
             "mirrored": self.encoder.encode_prepared(np.ascontiguousarray(plain[:, :, ::-1])),
-            "middle": self.encoder.encode_prepared(self._resized([_cut(each, _MIDDLE, 0.5, 0.5) for each in images])),
+            "middle": self.encoder.encode_prepared(self._resized([cut(each, _MIDDLE, 0.5, 0.5) for each in images])),
             "attended": self.encoder.encode_prepared(
-                self._resized([_cut(each, *box) for each, box in zip(images, boxes, strict=True)])
+                self._resized([cut(each, *box) for each, box in zip(images, boxes, strict=True)])
             ),
             "large": embed(
                 self._head.spec,
@@ -88,7 +88,7 @@ class Looks:
         return np.stack([self.encoder.preprocessing.resize(each) for each in images])
 
 
-def _attended(shares: NDArray[np.float32]) -> tuple[float, float, float]:
+def attended_square(shares: NDArray[np.float32]) -> tuple[float, float, float]:
     """Return side and centre (x, y) of the square that attention falls into, as fractions of the picture."""
     side = round(len(shares) ** 0.5)
     grid = shares.reshape(side, side).astype(np.float64)
@@ -102,7 +102,7 @@ def _attended(shares: NDArray[np.float32]) -> tuple[float, float, float]:
     return min(1.0, max(_LEAST, 2 * _REACH * max(spreads))), centres[0], centres[1]
 
 
-def _cut(pixels: NDArray[np.uint8], side: float, x: float, y: float) -> NDArray[np.uint8]:
+def cut(pixels: NDArray[np.uint8], side: float, x: float, y: float) -> NDArray[np.uint8]:
     """Cut out the square of a side and centre, moved to lie within the picture."""
     height, width = pixels.shape[:2]
     length = round(side * min(height, width))

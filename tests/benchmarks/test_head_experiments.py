@@ -1,12 +1,14 @@
 """A plan is carried out once, and heads judged from cached features get what the whole pipeline gives them."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("torch")
 
+import head_ensemble
 import head_experiments
 from cached_judgement import judge_cached
 from training_sets import two_views, write_folder
@@ -90,3 +92,16 @@ def test_cached_features_tell_what_the_whole_pipeline_tells(lines: tuple[Path, l
     for name in ("pa", "recall@1", "map"):
         assert cached.figures[name].n == whole.figures[name].n
         assert cached.figures[name].value == pytest.approx(whole.figures[name].value, abs=0.02)
+
+
+def test_an_ensemble_of_one_is_the_first_head(lines: tuple[Path, list[dict[str, object]]]) -> None:
+    folder, (first, _) = lines
+    found = head_ensemble.judge(tomllib.loads(PLAN), folder / "set", folder / "work")
+    one, two = found["ensembles"]
+    assert {name: one[name] for name in head_ensemble.FIGURES} == {
+        name: figure
+        for name, figure in first["head"].items()  # type: ignore[attr-defined]
+        if name in head_ensemble.FIGURES
+    }
+    assert (one["heads"], two["heads"]) == (1, 2)
+    assert one["less_one"]["pa"]["value"] == 0
