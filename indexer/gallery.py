@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nearid_search import __version__
 from nearid_search.config import AnnConfig, EncoderConfig
-from nearid_search.errors import ConfigError, GalleryCorruptError, GalleryMismatchError
+from nearid_search.errors import ConfigError, GalleryMismatchError, GalleryReplacedError
 from nearid_search.foreground import NONE as FOREGROUND_NONE
 from nearid_search.head_file import save_head
 from nearid_search.indexer.corrections.log import CorrectionLog
@@ -25,7 +25,6 @@ from nearid_search.indexer.manifest import (
     TABLES_NAME,
     EncoderRecord,
     Manifest,
-    is_replaced,
     read_manifest,
     require_encoder,
     write_manifest,
@@ -86,9 +85,7 @@ class Gallery:
         assert manifest is not None  # noqa: S101  (require_gallery has raised)
         try:
             return cls(folder, manifest, GalleryStore(folder / manifest.tables), manifest_name=manifest_name)
-        except GalleryCorruptError:
-            if not is_replaced(folder, manifest, name=manifest_name):
-                raise
+        except GalleryReplacedError:
             return cls.open(folder, manifest_name=manifest_name)
 
     @classmethod

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nearid_search.config import AnnConfig
 from nearid_search.errors import ConfigError, GalleryMismatchError
 from nearid_search.foreground import AUTO, MASK, MODES, NETWORKS, NONE
+from nearid_search.indexer.care.whole_tables import reading_tables
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.schema import WHOLE_EMBEDDING
 from nearid_search.indexer.sql import any_of
@@ -28,7 +29,8 @@ def whole_embedding(gallery: Gallery, key: str) -> NDArray[np.float32] | None:
     """
     if not gallery.manifest.encoder.keeps_whole:
         return None
-    found = gallery.store.images.search().where(any_of("key", [key])).select([WHOLE_EMBEDDING]).to_arrow()
+    with reading_tables(gallery.store.folder):
+        found = gallery.store.images.search().where(any_of("key", [key])).select([WHOLE_EMBEDDING]).to_arrow()
     return np.asarray(found.column(WHOLE_EMBEDDING)[0].as_py(), np.float32)
 
 

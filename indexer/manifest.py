@@ -192,3 +192,19 @@ def is_replaced(gallery_dir: Path, manifest: Manifest, *, name: str = MANIFEST_N
     """
     latest = read_manifest(gallery_dir, name=name)
     return latest is not None and latest.tables != manifest.tables
+
+
+def are_replaced(tables_dir: Path) -> bool:
+    """Say whether neither a gallery nor its draft is described by some tables any more, so that they may be gone.
+
+    Args:
+        tables_dir: their folder.
+
+    Returns:
+        False as well if a manifest is damaged: then that is what is to be told.
+    """
+    try:
+        known = [read_manifest(tables_dir.parent, name=name) for name in (MANIFEST_NAME, DRAFT_NAME)]
+    except (GalleryCorruptError, GalleryMismatchError):
+        return False
+    return known[0] is not None and all(found is None or found.tables != tables_dir.name for found in known)

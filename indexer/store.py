@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nearid_search.errors import FilterError, GalleryCorruptError
+from nearid_search.errors import FilterError, GalleryCorruptError, GalleryReplacedError
 from nearid_search.indexer.care.checksums import forget_files
-from nearid_search.indexer.care.whole_tables import reading_tables, require_whole
+from nearid_search.indexer.care.whole_tables import reading_tables, replaced_error, require_whole
 from nearid_search.indexer.generation import table_generation
 from nearid_search.indexer.hidden_table import HIDDEN, find_hidden
 from nearid_search.indexer.image_rows import add_rows, change_rows, delete_rows, read_vectors
@@ -164,11 +164,12 @@ class GalleryStore:
         Raises:
             FilterError: if the condition is malformed or names an unknown column.
         """
+        if where is None:
+            with reading_tables(self.folder):
+                return int(self._images.count_rows())
         try:
             return int(self._images.count_rows(where))
         except (ValueError, RuntimeError, OSError) as error:
-            if where is None:
-                raise
             raise self._filter_error(where, error) from error
 
     def num_imported(self) -> int:
@@ -219,15 +220,16 @@ class GalleryStore:
             FilterError: if the condition is malformed or names an unknown column.
             GalleryCorruptError: if the table is damaged.
         """
-        self.require_whole("images")
-        try:
-            return key_array(self._images.search().where(where).select(["key"]).to_arrow().column("key"))
-        except (ValueError, RuntimeError, OSError) as error:
-            raise self._filter_error(where, error) from error
+        with self._reading():
+            try:
+                return key_array(self._images.search().where(where).select(["key"]).to_arrow().column("key"))
+            except (ValueError, RuntimeError, OSError) as error:
+                raise self._filter_error(where, error) from error
 
-    def _filter_error(self, where: str, error: Exception) -> FilterError:
+    def _filter_error(self, where: str, error: Exception) -> FilterError | GalleryReplacedError:
         columns = ", ".join(name for name in self._images.schema.names if name not in _NOT_SHOWN)
-        return FilterError(f"cannot filter by {where!r}: {first_sentence(error)} Columns: {columns}")
+        refused = FilterError(f"cannot filter by {where!r}: {first_sentence(error)} Columns: {columns}")
+        return replaced_error(self.folder) or refused
 
     def scan(self, columns: Sequence[str], *, where: str | None = None, batch_rows: int) -> Iterator[pa.RecordBatch]:
         """Yield the named columns of every image, or of those a filter accepts, in bounded memory and table order.

@@ -7,16 +7,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from nearid_search.asking import OncePerGallery, Overtaken
 from nearid_search.config import QueryConfig
 from nearid_search.enrolled import Accept, EnrolledImages
-from nearid_search.errors import CalibrationWarning, ConfigError, SearchIndexWarning, ShapeError
+from nearid_search.errors import CalibrationWarning, ConfigError, GalleryMismatchError, SearchIndexWarning, ShapeError
 from nearid_search.image_encoder import Image, ImageEncoder
 from nearid_search.indexer.calibration_file import find_calibration
-from nearid_search.indexer.exchange.embedding_queries import read_queries
+from nearid_search.indexer.exchange.embedding_queries import QueryBlock, read_queries
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.gallery_stamp import gallery_stamp
+from nearid_search.indexer.in_force import open_in_force
+from nearid_search.indexer.kept_whole import seen_as
 from nearid_search.indexer.search.gallery_backend import open_gallery_backend
 from nearid_search.indexer.search.stored_index import OnWarning
 from nearid_search.ranking import RankedIdentity, mean_of_set, rank_many, rank_set
@@ -33,7 +36,7 @@ _warn_of_index = partial(warnings.warn, category=SearchIndexWarning, stacklevel=
 _warn_of_calibration = partial(warnings.warn, category=CalibrationWarning, stacklevel=3)
 
 
-class EmbeddingEngine:
+class EmbeddingEngine(Overtaken):
     """A gallery in memory, ready for queries that are embedded already.
 
     Args:
@@ -59,6 +62,8 @@ class EmbeddingEngine:
         MissingExtraError: if the backend is not installed.
         NoEncoderError: if another encoder made the gallery's embeddings, which were imported.
     """
+
+    _foreground: str | None = None  # as which it was opened, see ``kept_whole.seen_as``
 
     def __init__(
         self,
@@ -92,6 +97,32 @@ class EmbeddingEngine:
         self.second_look = SecondLook(self.backend, self.rows, self.enrolled.codes, encoder, self.enrolled.file_at)
         self.second_look.use(rerank, gallery, budget_ms=rerank_ms, on_warning=on_warning or _warn_of_index)
 
+    def refreshed(self) -> Self:
+        """Return an engine on the gallery as it is by now: this one, if nobody has written to it.
+
+        A look costs a few file attributes, so whoever asks for long can call this before every query. The encoder stays
+        open unless the gallery was made anew by another. A gallery as it was stays as it was.
+
+        Raises:
+            GalleryError: if the gallery cannot be opened any more; this engine goes on answering.
+            WeightsError: if the weights of another encoder are missing.
+        """
+        engine = self.in_force
+        unchanged = engine.gallery.is_past or gallery_stamp(engine.gallery.folder) == engine._stamp
+        return engine if unchanged else engine.opened_again()
+
+    def opened_again(self) -> Self:
+        """Return an engine on the gallery as it is by now; see ``refreshed``."""
+        return open_in_force(self.gallery.folder, self._of)
+
+    def _of(self, opened: Gallery, stamp: tuple[object, ...]) -> Self:
+        gallery, encoder = seen_as(opened, self._foreground), self.held_encoder
+        if encoder is not None and encoder.fingerprint != gallery.manifest.encoder.fingerprint:
+            encoder = gallery.open_encoder(device=self._settings["device"])
+        engine = type(self)(gallery, encoder, **self._settings)
+        engine._foreground, engine._stamp = self._foreground, stamp
+        return engine
+
     def query_embeddings(
         self, source: str | Path, *, k: int = QueryConfig.k, where: str | Accept | None = None
     ) -> Iterator[QueryAnswer | Failure]:
@@ -113,9 +144,20 @@ class EmbeddingEngine:
             FilterError: if ``where`` cannot be evaluated.
             GalleryMismatchError: if the file's embeddings have another width than the gallery's or name another maker.
         """
-        allowed = self.enrolled.allowed(where)
-        for block in read_queries(Path(source), self.gallery, block_rows=_QUERIES_AT_ONCE):
-            answers = self.answer_many(block.embeddings, labels=block.labels, k=k, allowed=allowed)
+        allowed = OncePerGallery[EmbeddingEngine, Rows | None](lambda engine: engine.enrolled.allowed(where))
+        self.ask(allowed.of)  # a condition that cannot be evaluated is told before anything is read
+        made_by = self.in_force.gallery.manifest.encoder.fingerprint
+
+        def answered(engine: EmbeddingEngine, block: QueryBlock) -> list[QueryAnswer]:
+            found = engine.gallery.manifest.encoder.fingerprint
+            if found != made_by:
+                raise GalleryMismatchError(
+                    f"{engine.gallery.folder} was made anew by another encoder: ask again, with embeddings of {found}"
+                )
+            return list(engine.answer_many(block.embeddings, labels=block.labels, k=k, allowed=allowed.of(engine)))
+
+        for block in read_queries(Path(source), self.in_force.gallery, block_rows=_QUERIES_AT_ONCE):
+            answers = iter(self.ask(partial(answered, block=block)))
             for label, fault in block.rows:
                 yield next(answers) if fault is None else Failure(label, fault)
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nearid_search.asking import OncePerGallery
 from nearid_search.config import QueryConfig
 from nearid_search.embedding_engine import EmbeddingEngine
 from nearid_search.enrolled import Accept
-from nearid_search.errors import GalleryError, NoEncoderError, NotFoundError, UnreadableImageError, WeightsError
+from nearid_search.errors import NoEncoderError, NotFoundError, UnreadableImageError
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.gallery import Gallery
-from nearid_search.indexer.gallery_stamp import gallery_stamp
+from nearid_search.indexer.in_force import open_in_force
 from nearid_search.indexer.kept_whole import seen_as
-from nearid_search.indexer.manifest import is_replaced, require_encoder
+from nearid_search.indexer.manifest import require_encoder
 from nearid_search.indexer.search.stored_index import OnWarning
 from nearid_search.ranking import rank_identities
 from nearid_search.records import ClaimCheck, Failure, QueryAnswer
+from nearid_search.similarity import Rows
 
 
 class SearchEngine(EmbeddingEngine):
@@ -27,8 +30,6 @@ class SearchEngine(EmbeddingEngine):
 
     Args and errors are those of ``EmbeddingEngine``.
     """
-
-    _foreground: str | None = None
 
     @classmethod
     def open(
@@ -66,40 +67,15 @@ class SearchEngine(EmbeddingEngine):
             WeightsError: if the encoder's weights are missing.
         """
         settings: dict[str, Any] = {"backend": backend, "rerank": rerank, "rerank_ms": rerank_ms, "device": device}
-        while True:
-            opened = Gallery.open(gallery)
-            try:
-                seen = seen_as(opened if as_of is None else opened.as_of(as_of), foreground)
-                encoder = seen.open_encoder(device=device, masks=masks) if encode else None
-                engine = cls(seen, encoder, on_warning=on_warning, **settings)
-            except (GalleryError, WeightsError, OSError, RuntimeError, ValueError):
-                # What LanceDB raises when a rebuild deletes the tables it reads has many types; the head goes, too.
-                if not is_replaced(opened.folder, opened.manifest):
-                    raise
-            else:
-                if not is_replaced(opened.folder, opened.manifest):
-                    engine._foreground = foreground
-                    return engine
 
-    def refreshed(self) -> SearchEngine:
-        """Return an engine on the gallery as it is by now: this one, if nobody has written to it.
+        def make(opened: Gallery, stamp: tuple[object, ...]) -> SearchEngine:
+            seen = seen_as(opened if as_of is None else opened.as_of(as_of), foreground)
+            encoder = seen.open_encoder(device=device, masks=masks) if encode else None
+            engine = cls(seen, encoder, on_warning=on_warning, **settings)
+            engine._foreground, engine._stamp = foreground, stamp
+            return engine
 
-        A look costs a few file attributes, so whoever asks for long can call this before every query. The encoder stays
-        open unless the gallery was made anew by another. A gallery as it was stays as it was.
-
-        Raises:
-            GalleryError: if the gallery cannot be opened any more; this engine goes on answering.
-            WeightsError: if the weights of another encoder are missing.
-        """
-        folder, encoder = self.gallery.folder, self.held_encoder
-        if self.gallery.is_past or gallery_stamp(folder) == self._stamp:
-            return self
-        gallery = seen_as(Gallery.open(folder), self._foreground)
-        if encoder is not None and encoder.fingerprint != gallery.manifest.encoder.fingerprint:
-            encoder = gallery.open_encoder(device=self._settings["device"])
-        engine = SearchEngine(gallery, encoder, **self._settings)
-        engine._foreground = self._foreground
-        return engine
+        return open_in_force(gallery, make)
 
     @property
     def encoder(self) -> ImageEncoder:
@@ -128,9 +104,12 @@ class SearchEngine(EmbeddingEngine):
             NoEncoderError: if the engine has no encoder.
             UnreadableImageError: if the picture cannot be read.
         """
+        return self.ask(lambda engine: engine._query(image, k, engine.enrolled.allowed(where)))
+
+    def _query(self, image: str | Path, k: int, allowed: Rows | None) -> QueryAnswer:
         embedding = self.encoder.encode([image])
-        allowed = self.enrolled.not_rejected([image], self.enrolled.allowed(where))
-        return self.answer(embedding, label=str(image), k=k, allowed=allowed, picture=image)
+        shown = self.enrolled.not_rejected([image], allowed)
+        return self.answer(embedding, label=str(image), k=k, allowed=shown, picture=image)
 
     def check_claim(self, image: str | Path, identity: str, *, k: int = QueryConfig.k) -> ClaimCheck:
         """Say whether an image shows the identity that it is said to show.
@@ -146,6 +125,9 @@ class SearchEngine(EmbeddingEngine):
             NotFoundError: if the gallery has no such identity.
             UnreadableImageError: if the picture cannot be read.
         """
+        return self.ask(lambda engine: engine._check_claim(image, identity, k))
+
+    def _check_claim(self, image: str | Path, identity: str, k: int) -> ClaimCheck:
         own = self.enrolled.codes == self.enrolled.code_of(identity)
         if not own.any():
             raise NotFoundError(f"there is no identity {identity!r} in {self.gallery.folder}: see gallery list")
@@ -169,8 +151,11 @@ class SearchEngine(EmbeddingEngine):
         """
         from nearid_search.explain import Explainer
 
-        answer = self.query(image, k=k, where=where)
-        return Explainer(self, masks=masks).explained(answer, allowed=self.enrolled.allowed(where))
+        def explained(engine: SearchEngine) -> QueryAnswer:
+            allowed = engine.enrolled.allowed(where)
+            return Explainer(engine, masks=masks).explained(engine._query(image, k, allowed), allowed=allowed)
+
+        return self.ask(explained)
 
     def query_many(
         self, images: Iterable[str | Path], *, k: int = QueryConfig.k, where: str | Accept | None = None
@@ -182,16 +167,17 @@ class SearchEngine(EmbeddingEngine):
             FilterError: if ``where`` cannot be evaluated.
             NoEncoderError: if the engine has no encoder.
         """
-        encoder = self.encoder
-        allowed = self.enrolled.allowed(where)
-        for image in images:
+        allowed = OncePerGallery[SearchEngine, Rows | None](lambda engine: engine.enrolled.allowed(where))
+        self.ask(allowed.of)  # a condition that cannot be evaluated is told before anything is read
+
+        def answered(engine: SearchEngine, image: str | Path) -> QueryAnswer | Failure:
             try:
-                embedding = encoder.encode([image])
+                return engine._query(image, k, allowed.of(engine))
             except UnreadableImageError as error:
-                yield Failure(str(image), error.reason)
-            else:
-                shown = self.enrolled.not_rejected([image], allowed)
-                yield self.answer(embedding, label=str(image), k=k, allowed=shown, picture=image)
+                return Failure(str(image), error.reason)
+
+        for image in images:
+            yield self.ask(partial(answered, image=image))
 
     def query_set(
         self, images: Sequence[str | Path], *, k: int = QueryConfig.k, where: str | Accept | None = None
@@ -211,9 +197,12 @@ class SearchEngine(EmbeddingEngine):
             ShapeError: if there is no picture.
             UnreadableImageError: if one of the pictures cannot be read.
         """
+        return self.ask(lambda engine: engine._query_set(images, k, engine.enrolled.allowed(where)))
+
+    def _query_set(self, images: Sequence[str | Path], k: int, allowed: Rows | None) -> QueryAnswer:
         embeddings = self.encoder.encode(images)
-        allowed = self.enrolled.not_rejected(images, self.enrolled.allowed(where))
-        return self.answer_set(embeddings, label=" + ".join(map(str, images)), k=k, allowed=allowed, pictures=images)
+        shown = self.enrolled.not_rejected(images, allowed)
+        return self.answer_set(embeddings, label=" + ".join(map(str, images)), k=k, allowed=shown, pictures=images)
 
     def explain_set(
         self,
@@ -226,5 +215,8 @@ class SearchEngine(EmbeddingEngine):
         """Answer as ``query_set`` does and say why, picture by picture; ``masks`` as for ``explain``."""
         from nearid_search.explain import Explainer
 
-        answer = self.query_set(images, k=k, where=where)
-        return Explainer(self, masks=masks).explained(answer, allowed=self.enrolled.allowed(where))
+        def explained(engine: SearchEngine) -> QueryAnswer:
+            allowed = engine.enrolled.allowed(where)
+            return Explainer(engine, masks=masks).explained(engine._query_set(images, k, allowed), allowed=allowed)
+
+        return self.ask(explained)

@@ -18,6 +18,7 @@
     │  ├─ GalleryLockedError               another process is writing
     │  ├─ GalleryMismatchError             made by another encoder or format
     │  ├─ GalleryNotFoundError(FileNotFoundError)
+    │  ├─ GalleryReplacedError             made anew since it was opened: ask again
     │  ├─ GalleryWriteError(OSError)       no permission, no space
     │  ├─ IndexUnusableError               the search index is damaged or another gallery's; search does without it
     │  ├─ NoEncoderError                   imported embeddings: nothing here can encode a picture
@@ -108,6 +109,10 @@ class GalleryMismatchError(GalleryError):
 
 class GalleryNotFoundError(GalleryError, FileNotFoundError):
     """No gallery where one was looked for."""
+
+
+class GalleryReplacedError(GalleryError):
+    """The gallery was made anew since it was opened, and the tables that were open are gone."""
 
 
 class GalleryWriteError(GalleryError, OSError):

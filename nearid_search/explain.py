@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
+from nearid_search.asking import OncePerGallery
 from nearid_search.attribution import PatchGrid, TokenView, squeeze
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.enrolled import Accept
@@ -202,12 +203,18 @@ def explain_answers(
     Raises:
         ConfigError: if the folder of masks does not exist.
         FilterError: if ``where`` cannot be evaluated.
+        GalleryReplacedError: if a rebuild deletes the gallery between an answer and its explanation.
         NoEncoderError: if the engine has no encoder.
         UnreadableImageError: if a picture has vanished since, or its mask cannot be read.
     """
-    explainer, allowed = Explainer(engine, masks=masks), engine.enrolled.allowed(where)
+    explainer = OncePerGallery["SearchEngine", Explainer](lambda asked: Explainer(asked, masks=masks))
+    allowed = OncePerGallery["SearchEngine", Rows | None](lambda asked: asked.enrolled.allowed(where))
     for answer in answers:
-        yield answer if isinstance(answer, Failure) else explainer.explained(answer, allowed=allowed)
+        asked = engine.in_force  # what gave this answer
+        if isinstance(answer, Failure):
+            yield answer
+        else:
+            yield explainer.of(asked).explained(answer, allowed=allowed.of(asked))
 
 
 def _user_mask(folder: Path, picture: Path) -> NDArray[np.float32] | None:

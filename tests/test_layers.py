@@ -23,6 +23,7 @@ LAYERS = (
     ("trainer", "eval"),
     (
         "engine",
+        "asking",
         "embedding_engine",
         "enrolled",
         "explain",

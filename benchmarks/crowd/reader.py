@@ -1,7 +1,9 @@
 """Read a gallery that others write to, again and again, and check each time that all that was read belongs together.
 
 The tables, the manifest, the search index and the log of corrections are read one after another; a reader must see
-one state of them. Every line on stdout is one time: the version read, and what was wrong.
+one state of them. Where a rebuild deletes the tables between opening and reading, the engine must answer from those
+that took their place, and whoever reads the tables themselves must be told so. Every line on stdout is one time: the
+version read, what was wrong, and whether a rebuild came in between.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import numpy as np
 from killing.gallery_state import MAY_BE_TOLD
 
 from nearid_search.engine import SearchEngine
+from nearid_search.errors import GalleryReplacedError
 from nearid_search.indexer.schema import CATALOGUE_IDENTITY
 
 _TOLERANCE = 1e-6
@@ -30,16 +33,23 @@ def main() -> None:
     parser.add_argument("gallery", type=Path)
     parser.add_argument("--seconds", type=float, required=True)
     options = parser.parse_args()
+    SearchEngine.open(options.gallery, encode=False)  # libraries are loaded before time counts
     _say({"what": "started"})
     until = time.monotonic() + options.seconds
     while time.monotonic() < until:
         told: list[str] = []
+        faults: list[str] = []
+        read: dict[str, Any] = {}
         try:
             engine = SearchEngine.open(options.gallery, encode=False, on_warning=told.append)
-            faults = [*check(engine), *(line for line in told if not any(known in line for known in MAY_BE_TOLD))]
             read = {"tables": engine.rows.tables, "version": engine.rows.lance_version}
+            faults += engine.ask(_check_condition)
+            faults += check(engine.in_force)
+        except GalleryReplacedError:
+            read["overtaken"] = True
         except Exception as error:  # noqa: BLE001  (whatever it is, a reader must not meet it)
-            faults, read = [f"{type(error).__name__}: {error}"], {}
+            faults.append(f"{type(error).__name__}: {error}")
+        faults += [line for line in told if not any(known in line for known in MAY_BE_TOLD)]
         _say({"what": "read", **read, "told": len(told), "faults": faults})
         time.sleep(_PAUSE)
 
@@ -60,6 +70,13 @@ def check(engine: SearchEngine) -> Iterator[str]:
             found = f"{row['identity']!r}, {engine.enrolled.identity_at(number)!r} where it is searched"
             yield f"{row['path']} is {found}, and the log says {wanted!r}"
     yield from _check_answers(engine, rows)
+
+
+def _check_condition(engine: SearchEngine) -> list[str]:
+    """A condition that holds for every image, which takes a look into the tables."""
+    allowed = engine.enrolled.allowed("key IS NOT NULL")
+    found = 0 if allowed is None else len(allowed)
+    return [] if found == len(engine.rows) else [f"a condition holds for {found} of {len(engine.rows)} images"]
 
 
 def _check_answers(engine: SearchEngine, rows: list[dict[str, Any]]) -> Iterator[str]:

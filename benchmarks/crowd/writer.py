@@ -41,6 +41,7 @@ def main() -> None:
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
     commands = {"correct": _corrections, "index": _indexing, "rebuild": _rebuilding}[options.what]
+    Gallery.open(options.shop / "gallery").views()  # libraries are loaded before time counts
     _say({"what": "started"})
     until = time.monotonic() + options.seconds
     for command in commands(options.shop, options.name, rng):

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from nearid_search.errors import GalleryCorruptError, GalleryError
+from nearid_search.errors import GalleryCorruptError, GalleryReplacedError, NearIDError
 from nearid_search.indexer.care.checksums import altered_files, read_checksums
 from nearid_search.indexer.care.lance_files import files_in_force
+from nearid_search.indexer.manifest import are_replaced
 from nearid_search.indexer.object_tables import store_error
 from nearid_search.indexer.sql import first_sentence
 from nearid_search.object_storage.path import ObjectPath
@@ -53,13 +54,26 @@ def reading_tables(tables_dir: Path) -> Iterator[None]:
 
     Raises:
         GalleryCorruptError: for any error of Lance.
+        GalleryReplacedError: if other tables have taken the place of these, which are being deleted or gone.
         StorageError: for one of an object store.
     """
     try:
         yield
-    except GalleryError:
-        raise
-    except (ValueError, RuntimeError, OSError) as error:
-        raise store_error(tables_dir, error) or GalleryCorruptError(
+    except (NearIDError, ValueError, RuntimeError, OSError) as error:
+        # Of what this library says itself, only damage may come of tables that are deleted under their reader.
+        if isinstance(error, NearIDError) and not isinstance(error, GalleryCorruptError):
+            raise
+        if refused := store_error(tables_dir, error) or replaced_error(tables_dir):
+            raise refused from error
+        if isinstance(error, GalleryCorruptError):
+            raise
+        raise GalleryCorruptError(
             f"the tables in {tables_dir} cannot be read ({first_sentence(error)}): {REMEDY}"
         ) from error
+
+
+def replaced_error(tables_dir: Path) -> GalleryReplacedError | None:
+    """Return what is to be said of some tables that others have taken the place of; None if they are in force."""
+    if not are_replaced(tables_dir):
+        return None
+    return GalleryReplacedError(f"{tables_dir.parent} was made anew since it was opened: open it again")

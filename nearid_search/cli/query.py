@@ -27,7 +27,7 @@ EXIT_CODES = {"match": 0, "unknown": 3, "ambiguous": 4}
 """What ``--exit-code`` makes of a verdict; of several the highest, so that 0 means that all are a match."""
 
 if TYPE_CHECKING:
-    from nearid_search.indexer.gallery import Gallery
+    from nearid_search.engine import SearchEngine
 
 
 def query(
@@ -105,7 +105,7 @@ def query(
         engine = opened(encode=False)
         answers = engine.query_embeddings(embeddings, k=k, where=where)
     codes: list[int] = []
-    failures = _print_answers(answers, engine.gallery, html, codes, json=json)
+    failures = _print_answers(answers, engine, html, codes, json=json)
     if failures and embeddings is None:
         raise UnreadableImageError(failures[0].path, failures[0].error)
     if failures:
@@ -116,7 +116,7 @@ def query(
 
 def _print_answers(
     answers: Iterator[QueryAnswer | Failure],
-    gallery: Gallery,
+    engine: SearchEngine,
     html: Path | None,
     codes: list[int],
     *,
@@ -141,7 +141,7 @@ def _print_answers(
     if html is not None:
         from nearid_search.strip import write_strip
 
-        write_strip(html, shown, gallery)
+        write_strip(html, shown, engine.in_force.gallery)
         render.note(f"pictures: {html}")
     for failure in failures[1:]:
         render.note(f"cannot answer {failure.path}: {failure.error}")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from nearid_search.engine import SearchEngine
-from nearid_search.errors import NearIDError
+from nearid_search.errors import GalleryReplacedError, NearIDError
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.records import QueryAnswer
 from nearid_search.server.metrics import Metrics
@@ -25,12 +25,21 @@ class Answering:
 
     Args:
         current: gives the gallery that answers now.
+        refresh: gives it after a look at what was written, for questions that a rebuild has overtaken.
         metrics: what is told of times and sizes.
         batch_size: pictures an encoder call.
     """
 
-    def __init__(self, current: Callable[[], Snapshot], metrics: Metrics, *, batch_size: int) -> None:
-        self._current, self._metrics, self._batch_size = current, metrics, batch_size
+    def __init__(
+        self,
+        current: Callable[[], Snapshot],
+        refresh: Callable[[], Snapshot],
+        metrics: Metrics,
+        *,
+        batch_size: int,
+    ) -> None:
+        self._current, self._refresh = current, refresh
+        self._metrics, self._batch_size = metrics, batch_size
 
     def run(self, batch: list[AnyWork]) -> None:
         """Resolve the future of each piece of work; a fault of one fails no other."""
@@ -38,6 +47,9 @@ class Answering:
         for piece in batch:
             self._metrics.note_stage("wait", started - piece.asked)
         self._metrics.note_batch(sum(piece.size for piece in batch))
+        self._resolve(batch, snapshot)
+
+    def _resolve(self, batch: Sequence[AnyWork], snapshot: Snapshot) -> None:
         questions: list[Asked] = []
         for piece, found in zip(batch, self._embeddings(batch, snapshot), strict=True):
             if isinstance(found, Exception):
@@ -49,7 +61,7 @@ class Answering:
         with self._metrics.stage("search"):
             self._answer(questions, snapshot)
 
-    def _embeddings(self, batch: list[AnyWork], snapshot: Snapshot) -> list[Embeddings | Exception]:
+    def _embeddings(self, batch: Sequence[AnyWork], snapshot: Snapshot) -> list[Embeddings | Exception]:
         """Encode the pictures of all work together; where that fails, of each piece alone, so that one is to blame."""
         try:
             encoder = snapshot.engine.encoder
@@ -77,12 +89,24 @@ class Answering:
                 enrolled = snapshot.engine.enrolled
                 allowed = enrolled.without(not_shown, enrolled.allowed(terms.where))
                 answers = _answers(group, snapshot.engine, terms.k, allowed)
+            except GalleryReplacedError:
+                self._ask_again([question for question, _ in group])
             except Exception as error:  # noqa: BLE001  (handed to those who wait)
                 for question, _ in group:
                     question.future.set_exception(error)
             else:
                 for (question, _), answer in zip(group, answers, strict=True):
                     question.future.set_result(Answered(answer, snapshot, allowed))
+
+    def _ask_again(self, questions: Sequence[Question]) -> None:
+        """Put questions to the gallery that has taken the place of the one whose tables are gone."""
+        try:
+            snapshot = self._refresh()
+        except Exception as error:  # noqa: BLE001  (handed to those who wait)
+            for question in questions:
+                question.future.set_exception(error)
+        else:
+            self._resolve(questions, snapshot)
 
 
 def _answers(group: list[Asked], engine: SearchEngine, k: int, allowed: Rows | None) -> list[QueryAnswer]:

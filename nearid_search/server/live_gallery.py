@@ -11,6 +11,7 @@ from nearid_search.errors import GalleryLockedError, NearIDError
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.gallery_stamp import gallery_stamp
+from nearid_search.indexer.in_force import open_in_force
 from nearid_search.indexer.lock import writer_lock
 from nearid_search.indexer.search.index_refresh import refresh_search, would_extend
 from nearid_search.object_storage.path import ObjectPath
@@ -52,8 +53,7 @@ class LiveGallery:
         self._every = max(every, STORE_SECONDS) if isinstance(gallery.folder, ObjectPath) else every
         self._opening = threading.Lock()
         self._stopped = threading.Event()
-        stamp = gallery_stamp(gallery.folder)
-        self._current = Snapshot(open_engine(gallery, encoder), stamp)
+        self._current = self._opened(encoder)
         self._failed: tuple[object, ...] | None = None
         self._thread = threading.Thread(target=self._watch, name="live-gallery", daemon=True)
         self._thread.start()
@@ -70,20 +70,21 @@ class LiveGallery:
             NearIDError: if it cannot be opened; the former state goes on answering.
         """
         with self._opening:
-            # Taken before the gallery is opened: what is written in between is seen at the next look.
             stamp = gallery_stamp(self.folder)
             if stamp == self._current.stamp:
                 return self._current
             try:
-                before = self._current.engine
-                engine = self._open_engine(Gallery.open(self.folder), before.held_encoder)
+                self._current = self._opened(self._current.engine.held_encoder)
             except Exception:
                 self._failed = stamp
                 self._on_refresh("failed")
                 raise
-            self._current = Snapshot(engine, stamp)
             self._on_refresh("opened")
             return self._current
+
+    def _opened(self, encoder: ImageEncoder | None) -> Snapshot:
+        # The stamp is older than what is opened: what is written in between is seen at the next look.
+        return open_in_force(self.folder, lambda opened, stamp: Snapshot(self._open_engine(opened, encoder), stamp))
 
     def close(self) -> None:
         """Look no more."""

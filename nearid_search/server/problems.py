@@ -24,6 +24,7 @@ _STATUSES: dict[type[NearIDError], int] = {
     errors.FilterError: 422,
     errors.GalleryLockedError: 503,
     errors.GalleryNotFoundError: 503,
+    errors.GalleryReplacedError: 503,
     errors.GalleryWriteError: 507,
     errors.NoEncoderError: 409,
     errors.NotFoundError: 404,

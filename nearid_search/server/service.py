@@ -107,7 +107,9 @@ class Service:
             on_refresh=lambda outcome: self.metrics.refreshes.labels(outcome).inc(),
         )
         self.review_desk = ReviewDesk(lambda: self.live.current)
-        answering = Answering(lambda: self.live.current, self.metrics, batch_size=self.config.batch_size)
+        answering = Answering(
+            lambda: self.live.current, self.live.refresh, self.metrics, batch_size=self.config.batch_size
+        )
         self.batcher: Batcher[AnyWork] = Batcher(
             answering.run,
             batch_size=self.config.batch_size,

@@ -100,3 +100,34 @@ def test_what_was_written_here_is_answered_from_at_once(serve: Serve, encoder: I
     assert served.client.post("/v1/corrections/rename", json={"identity": "cup", "to": "mug"}).status_code == 200
     assert "mug" in served.service.current.identities
     assert served.service.current.engine.held_encoder is encoder
+
+
+def test_questions_that_a_rebuild_overtakes_are_answered_by_what_is_in_force(
+    serve: Serve, shop: Path, encoder: IdentityEncoder
+) -> None:
+    served = serve(refresh_every=1000.0)  # nobody looks at the gallery but who finds that its tables are gone
+    before = served.service.current
+    cup = shop / "catalog/cup/1.png"
+    pictures = [cup.read_bytes(), (shop / "catalog/jug/1.png").read_bytes()]
+    cup.write_bytes((shop / "catalog/cup/2.png").read_bytes())
+    index_catalogue(shop / "catalog", gallery=shop / "gallery", encoder=encoder, rebuild=True)
+    key = before.engine.rows.key(0)
+    gone = served.client.get(f"/v1/images/{key}/thumbnail")
+    assert (gone.status_code, gone.json()["type"]) == (503, "urn:nearid-search:problem:gallery-replaced")
+    assert int(gone.headers["retry-after"]) > 0
+    answers = served.ask(*pictures, where="identity = 'cup'").json()["answers"]
+    assert [answer["matches"][0]["identity"] for answer in answers] == ["cup", "cup"]
+    assert answers[0]["matches"][0]["score"] < 0.999
+    assert served.service.current is not before
+
+
+def test_questions_that_another_encoder_overtakes_are_to_be_asked_again(serve: Serve, shop: Path) -> None:
+    served = serve(refresh_every=1000.0)
+    index_catalogue(
+        shop / "catalog", gallery=shop / "gallery", encoder_config=EncoderConfig(backbone=OTHER, head=None),
+        rebuild=True,
+    )  # fmt: skip
+    cup = (shop / "catalog/cup/1.png").read_bytes()
+    refused = served.ask(cup, where="identity = 'cup'")
+    assert (refused.status_code, "ask again" in refused.json()["detail"]) == (503, True)
+    assert served.ask(cup, where="identity = 'cup'").status_code == 200
