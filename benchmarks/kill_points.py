@@ -1,11 +1,11 @@
 """Does a killed process lose anything, or leave anything behind?
 
 Starts real processes (`index` from nothing, `index` after changes, `index --rebuild`, `gallery merge`, `gallery tune`,
-and `serve` while somebody enrols and corrects over HTTP), kills each with SIGKILL at a seeded random point, has its
-work go on, and compares the end with a run that nothing stopped: rows, embeddings, content keys, ledger, corrections,
-search index and the answers to some queries, scores included. A point is a moment of the run or, where a C compiler is
-at hand, one of the changes that the process makes below the gallery's folder: the process dies before that change, or
-in the middle of it if it is a write. A run that is stopped goes on when the command is given again.
+`gallery migrate`, and `serve` while somebody enrols and corrects over HTTP), kills each with SIGKILL at a seeded random
+point, has its work go on, and compares the end with a run that nothing stopped: rows, embeddings, content keys, ledger,
+corrections, search index and the answers to some queries, scores included. A point is a moment of the run or, where a C
+compiler is at hand, one of the changes that the process makes below the gallery's folder: the process dies before that
+change, or in the middle of it if it is a write. A run that is stopped goes on when the command is given again.
 
     python benchmarks/kill_points.py --points 60 --work /tmp/kill-points
 """
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from killing.cases import Case, Indexing, Merging, Tuning
+from killing.cases import Case, Indexing, Merging, Migrating, Tuning
 from killing.process import Point
 from killing.serving import Serving
 from killing.shop import Shops
@@ -36,6 +36,7 @@ CASES: tuple[Case, ...] = (
     Serving(),
     Indexing("index again"),
     Indexing("index --rebuild", "--rebuild"),
+    Migrating(),
 )
 _BY_TIME = 1 / 3  # share of the points that are moments
 

@@ -100,9 +100,9 @@ def run_crowd(
     faults = [f"{m.role}: {line}" for m in crowd for line in m.lines if line.get("faults") or _is_fault(line)]
     faults += [f"{m.role} ended with {m.process.returncode}" for m in crowd[1:] if m.process.returncode != 0]
     faults += check_log(shop, [member for member in crowd if member.role == "correct"])
-    faults += faults_of(shop.gallery, shops.queries)
+    faults += faults_of(shop.gallery, shops.queries(shop.gallery))
     succeed(shop.index())
-    faults += [*faults_of(shop.gallery, shops.queries), *leftovers(shop.gallery)]
+    faults += [*faults_of(shop.gallery, shops.queries(shop.gallery)), *leftovers(shop.gallery)]
     return {**count(crowd), "faults": faults}
 
 

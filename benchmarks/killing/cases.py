@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ from killing.small_batches import BATCH_SIZE, READ, WRITE_ROWS
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.manifest import DRAFT_NAME, MANIFEST_NAME, read_manifest
 from nearid_search.indexer.rows import FileRecord
+
+MIGRATED = "dinov2-small:layers=4"
+"""The backbone that galleries migrate to."""
 
 _PROGRAM = str(Path(__file__).with_name("small_batches.py"))
 # One batch is being written while the next is filled; the encoder's own batch may lift either above its size.
@@ -90,8 +94,7 @@ class Indexing(Case):
     def drive(self, run: Watched, shop: Shop) -> Told:  # noqa: ARG002  (as of ``Case``)
         """Wait; return how many pictures it has read."""
         run.finish()
-        read = [int(line.removeprefix(READ)) for line in run.stderr if line.startswith(READ)]
-        return Told(max(read, default=0))
+        return Told(_read(run))
 
     def look(self, told: Told, shop: Shop, shops: Shops) -> None:
         """Count the pictures that have been read and are not in the ledger."""
@@ -108,6 +111,10 @@ class Indexing(Case):
     def go_on(self, told: Told, shop: Shop, shops: Shops) -> None:  # noqa: ARG002  (as of ``Case``)
         """Give the same command again."""
         succeed(shop.index(*self._options))
+
+
+def _read(run: Watched) -> int:
+    return max((int(line.removeprefix(READ)) for line in run.stderr if line.startswith(READ)), default=0)
 
 
 def _ledger(shop: Shop, manifest_name: str) -> set[FileRecord]:
@@ -187,3 +194,51 @@ class Tuning(Case):
 
     def _arguments(self, shop: Shop) -> list[str]:
         return ["gallery", "tune", "--gallery", str(shop.gallery), "--json"]
+
+
+class Migrating(Case):
+    """``nearid-search gallery migrate`` to another encoder, of a gallery with corrections."""
+
+    name = "migrate"
+    _refusal = re.compile(r"error: \S+ was made by \S+ already")
+
+    def start(self, shops: Shops) -> Shop:
+        """Return an indexed catalogue that was corrected."""
+        return shops.corrected
+
+    def command(self, shop: Shop) -> Sequence[str]:
+        """Return the command, with batches of few pictures."""
+        return [_PROGRAM, *self._arguments(shop)]
+
+    def drive(self, run: Watched, shop: Shop) -> Told:  # noqa: ARG002  (as of ``Case``)
+        """Wait; return how many pictures it has encoded."""
+        run.finish()
+        return Told(_read(run))
+
+    def look(self, told: Told, shop: Shop, shops: Shops) -> None:  # noqa: ARG002  (as of ``Case``)
+        """Count the pictures that have been encoded and are not in the new tables."""
+        if _made_by(shop) == MIGRATED:
+            return
+        kept = 0
+        if (shop.gallery / DRAFT_NAME).exists():
+            tables = Gallery.open(shop.gallery, manifest_name=DRAFT_NAME).store.tables
+            kept = sum(int(tables[name].count_rows()) for name in ("images", "hidden"))
+        told.lost = max(0, told.done - kept)
+        if told.lost > WRITE_ROWS:
+            told.faults.append(f"{told.lost} of {told.done} pictures that were encoded are lost")
+
+    def go_on(self, told: Told, shop: Shop, shops: Shops) -> None:  # noqa: ARG002  (as of ``Case``)
+        """Give the same command again; it is refused if the new encoder was in force."""
+        made = _made_by(shop) == MIGRATED
+        code, _, complaint = command_line(self._arguments(shop))
+        refused = code == 1 and self._refusal.match(complaint) is not None
+        if not (refused if made else code == 0):
+            told.faults.append(f"migrating again gave {code}: {complaint}")
+
+    def _arguments(self, shop: Shop) -> list[str]:
+        named = ["--backbone", MIGRATED, "--head", "none", "--gallery", str(shop.gallery)]
+        return ["gallery", self.name, *named, "--json"]
+
+
+def _made_by(shop: Shop) -> str | None:
+    return Gallery.open(shop.gallery).manifest.encoder.backbone

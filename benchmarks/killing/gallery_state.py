@@ -26,8 +26,9 @@ from nearid_search.indexer.search.rerank_record import RERANK_NAME
 from nearid_search.similarity import Embeddings
 
 # What may be said beside an answer, which is right all the same: rows that the index lacks are scanned, and so is
-# everything from the moment that a rebuild is in force until its index is made.
-MAY_BE_TOLD = ("are not in the search index and are scanned", "the search index was made for the tables")
+# everything from the moment that a rebuild or a migration is in force until its index is made.
+_OLD_INDEX = "the search index was made for the"
+MAY_BE_TOLD = ("are not in the search index and are scanned", _OLD_INDEX)
 _COLUMNS = ["key", "path", "identity", CATALOGUE_IDENTITY, "embedding", "width", "height", "thumbnail", "encoder"]
 _OF_A_RUN = ("when", "versions", "tables")  # fields of an entry that no two runs share
 _MEASURED = ("created_at", "tuning", "lance_version", "generation", "files", "tables")
@@ -99,7 +100,7 @@ def faults_of(folder: Path, queries: Embeddings) -> list[str]:
             answers_of(folder, queries)
     except (NearIDError, Warning) as error:
         faults.append(f"it does not answer: {error}")
-    damaged = (finding for finding in verify_gallery(folder).findings if finding.damage)
+    damaged = (found for found in verify_gallery(folder).findings if found.damage and _OLD_INDEX not in found.what)
     return [*faults, *(f"{finding.file} {finding.what}" for finding in damaged)]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from nearid_search.cli.app import run
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.manifest import read_manifest
 from nearid_search.similarity import Embeddings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -83,7 +84,7 @@ class Shops:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._encoder: ImageEncoder | None = None
-        self._queries: Embeddings | None = None
+        self._queries: dict[str, Embeddings] = {}
 
     @property
     def encoder(self) -> ImageEncoder:
@@ -92,13 +93,21 @@ class Shops:
             self._encoder = Gallery.open(self.indexed.gallery).open_encoder(device="cpu")
         return self._encoder
 
-    @property
-    def queries(self) -> Embeddings:
-        """(Q, D) float32: pictures to ask about, some of the gallery, some of the same things, one of a stranger."""
-        if self._queries is None:
+    def queries(self, gallery: Path) -> Embeddings:
+        """Return what to ask a gallery: some of its pictures, some of the same things, one of a stranger.
+
+        Args:
+            gallery: its folder; there need not be a gallery yet.
+
+        Returns:
+            (Q, D) float32 unit rows of its encoder.
+        """
+        opened = Gallery.open(self.indexed.gallery if read_manifest(gallery) is None else gallery)
+        made_by = opened.manifest.encoder.fingerprint
+        if made_by not in self._queries:
             pictures = [*sorted(EXAMPLES.glob("queries/*.jpg")), *(self.new.catalogue / f"{t}/1.jpg" for t in THINGS)]
-            self._queries = self.encoder.encode(pictures)
-        return self._queries
+            self._queries[made_by] = opened.open_encoder(device="cpu").encode(pictures)
+        return self._queries[made_by]
 
     @property
     def new(self) -> Shop:
@@ -124,12 +133,21 @@ class Shops:
         return shop
 
     @property
+    def corrected(self) -> Shop:
+        """The same with corrections."""
+        shop = Shop(self._folder / "corrected")
+        if not shop.folder.exists():
+            draft = self.indexed.copy(self._folder / "corrected.draft")
+            _correct(draft)
+            draft.folder.rename(shop.folder)
+        return shop
+
+    @property
     def changed(self) -> Shop:
-        """The same with corrections, and a catalogue that has changed since it was indexed."""
+        """The same with a catalogue that has changed since it was indexed."""
         shop = Shop(self._folder / "changed")
         if not shop.folder.exists():
-            draft = self.indexed.copy(self._folder / "changed.draft")
-            _correct(draft)
+            draft = self.corrected.copy(self._folder / "changed.draft")
             _change(draft.catalogue)
             draft.folder.rename(shop.folder)
         return shop

@@ -70,10 +70,10 @@ def run_whole(case: Case, shops: Shops, scratch: Path) -> Whole:
             seconds, changes = time.perf_counter() - started, run.changes
             complaint = "".join(run.stderr)
         case.look(told, shop, shops)
-        faults = [*told.faults, *faults_of(shop.gallery, shops.queries), *leftovers(shop.gallery)]
+        faults = [*told.faults, *faults_of(shop.gallery, shops.queries(shop.gallery)), *leftovers(shop.gallery)]
         if run.process.returncode not in (0, -signal.SIGKILL) or faults:
             raise RuntimeError(f"{case.name} was not stopped and ended badly: {faults} {complaint}")
-        return Whole(state_of(shop.gallery, shops.queries), changes, seconds, told.done)
+        return Whole(state_of(shop.gallery, shops.queries(shop.gallery)), changes, seconds, told.done)
     finally:
         shutil.rmtree(shop.folder)
 
@@ -106,13 +106,13 @@ def run_trial(case: Case, point: Point, whole: Whole, shops: Shops, scratch: Pat
 def _see_and_go_on(case: Case, told: Told, whole: Whole, shops: Shops, scratch: Path) -> float:
     shop = Shop(scratch)
     if shop.gallery.exists():
-        told.faults += faults_of(shop.gallery, shops.queries)
+        told.faults += faults_of(shop.gallery, shops.queries(shop.gallery))
         case.look(told, shop, shops)
     started = time.perf_counter()
     case.go_on(told, shop, shops)
     seconds = time.perf_counter() - started
     compared = {part: value for part, value in whole.state.items() if part not in case.not_compared}
-    told.faults += differences(compared, state_of(shop.gallery, shops.queries))
+    told.faults += differences(compared, state_of(shop.gallery, shops.queries(shop.gallery)))
     told.faults += [f"{name} is left over" for name in leftovers(shop.gallery)]
     return seconds
 

@@ -24,6 +24,7 @@ from nearid_search.indexer.corrections.follow import finish_pending, follow_corr
 from nearid_search.indexer.corrections.log import CorrectionLog
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.image_rows import as_schema
+from nearid_search.indexer.leftovers import delete_leftovers
 from nearid_search.indexer.location import locate_gallery, require_disk
 from nearid_search.indexer.lock import writer_lock
 from nearid_search.indexer.schema import EMBEDDING, WHOLE_EMBEDDING
@@ -100,7 +101,8 @@ def migrate_gallery(
 ) -> MigrationReport | None:
     """Encode every picture of a gallery with another encoder, and put that in force in one rename.
 
-    Queries go on meanwhile, answered by the old embeddings; corrections wait. A migration that was stopped goes on.
+    Queries go on meanwhile, answered by the old embeddings; corrections wait. A migration that was stopped goes on; one
+    that was stopped after the rename is refused as made, and what it had left to do is done first.
 
     Args:
         gallery: its folder; by default ``NEARID_GALLERY`` or the nearest ``.nearid``.
@@ -139,6 +141,8 @@ def migrate_gallery(
             plan = job.plan()
             if on_plan is not None:
                 on_plan(plan)
+            if plan.before == plan.after and not dry_run:
+                _finish(old)
             _check(plan, drop_missing=drop_missing or dry_run)
             return None if dry_run else job.run(plan, on_picture or (lambda _done, _total: None))
         except OSError as error:
@@ -154,6 +158,12 @@ def _refuse_imports(gallery: Gallery) -> None:
             f"{gallery.folder} holds {imported} imported embeddings, whose pictures are not at hand: import what the "
             "new encoder makes of them into another --gallery"
         )
+
+
+def _finish(gallery: Gallery) -> None:
+    """Do what is left of a migration that was killed after it had put its tables in force."""
+    delete_leftovers(gallery.folder)
+    refresh_search(gallery, gallery.manifest.search)
 
 
 def _check(plan: MigrationPlan, *, drop_missing: bool) -> None:
