@@ -11,7 +11,8 @@ from nearid_search.foreground import AUTO, MASK, NETWORKS
 from nearid_search.head_file import read_head_manifest
 from nearid_search.indexer.kept_head import local_head
 from nearid_search.indexer.location import locate_gallery
-from nearid_search.indexer.manifest import EncoderRecord, read_manifest, require_encoder
+from nearid_search.indexer.manifest import EncoderRecord, Manifest, read_manifest, require_encoder
+from nearid_search.object_storage.path import ObjectPath
 from nearid_search.shipped_heads import AUTO_HEAD, NO_HEAD, find_head
 
 if TYPE_CHECKING:
@@ -74,21 +75,30 @@ def find_encoder_config(
     return EncoderConfig(backbone=known[0], dtype=dtype, device=device, head=kept, **painted)
 
 
-def head_option(encoder: ImageEncoder) -> str:
-    """Return what ``--head`` must say to open this encoder again."""
+def command_for(encoder: ImageEncoder, folder: Path, manifest: Manifest) -> str:
+    """Return the command that gives a gallery this encoder: in an object store, where nothing migrates, a rebuild.
+
+    Args:
+        encoder: the encoder.
+        folder: the gallery's folder.
+        manifest: what describes the gallery.
+    """
+    named = f"--backbone {encoder.source} --dtype {encoder.dtype} --head {_head_option(encoder)}"
+    if encoder.foreground is not None:
+        named += f" --foreground {encoder.foreground.name}"
+        named += f" --masks {encoder.foreground.masks}" if encoder.foreground.masks else ""
+    if isinstance(folder, ObjectPath):
+        catalogue = next(iter(manifest.catalogues), "./catalog")
+        return f"nearid-search index {catalogue} {named} --gallery {folder} --rebuild"
+    return f"nearid-search gallery migrate {named} --gallery {folder}"
+
+
+def _head_option(encoder: ImageEncoder) -> str:
     if encoder.head is None:
         return NO_HEAD
     shipped = find_head(AUTO_HEAD, str(encoder.details.get("name")))
     is_shipped = shipped is not None and read_head_manifest(shipped).fingerprint == encoder.head.fingerprint
     return AUTO_HEAD if is_shipped else "FOLDER"
-
-
-def foreground_option(encoder: ImageEncoder) -> str:
-    """Return the options that open its foreground again; empty for none."""
-    foreground = encoder.foreground
-    if foreground is None:
-        return ""
-    return f" --foreground {foreground.name}" + (f" --masks {foreground.masks}" if foreground.masks else "")
 
 
 def _foreground(record: EncoderRecord | None, wanted: str | None, masks: Path | None, *, fresh: bool) -> _Painted:

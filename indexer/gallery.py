@@ -16,7 +16,7 @@ from nearid_search.head_file import save_head
 from nearid_search.indexer.corrections.log import CorrectionLog
 from nearid_search.indexer.corrections.restore_point import holding, versions_at
 from nearid_search.indexer.corrections.state import Corrections
-from nearid_search.indexer.encoder_choice import foreground_option, head_option
+from nearid_search.indexer.encoder_choice import command_for
 from nearid_search.indexer.kept_head import local_head
 from nearid_search.indexer.location import display_path, locate_gallery, require_gallery
 from nearid_search.indexer.manifest import (
@@ -239,19 +239,16 @@ class Gallery:
         """Refuse an encoder whose embeddings do not compare with this gallery's.
 
         Raises:
-            GalleryMismatchError: with both fingerprints and the command that makes the gallery anew.
+            GalleryMismatchError: with both fingerprints and the command that encodes the gallery's pictures anew.
             NoEncoderError: if its embeddings were imported and made by something else.
         """
         made_by = self.manifest.encoder.fingerprint
         if encoder.fingerprint != made_by:
             require_encoder(self.folder, self.manifest.encoder)
-            catalogue = next(iter(self.manifest.catalogues), "./catalog")
             raise GalleryMismatchError(
                 f"{self.folder} was made by {made_by}, but this encoder is {encoder.fingerprint}: embeddings of two "
-                "encoders do not compare. Leave out --backbone, --dtype, --head, --foreground, or make it anew with: "
-                f"nearid-search index {catalogue} --backbone {encoder.source} "
-                f"--dtype {encoder.dtype} --head {head_option(encoder)}{foreground_option(encoder)} "
-                f"--gallery {self.folder} --rebuild"
+                "encoders do not compare. Leave out --backbone, --dtype, --head, --foreground, or give the gallery "
+                f"this encoder with: {command_for(encoder, self.folder, self.manifest)}"
             )
 
     def remember_catalogue(self, stored: str, identities: str | None) -> None:

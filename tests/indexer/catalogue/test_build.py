@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from catalogues import MakeCatalogue, draw
 
+from nearid_search.cli.app import run
 from nearid_search.config import IndexConfig
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.errors import CatalogueError, GalleryMismatchError
@@ -265,10 +266,11 @@ def test_another_encoder_is_refused_with_the_command_that_helps(
     message = str(refusal.value)
     assert encoder.fingerprint in message
     assert other.fingerprint in message
-    assert "nearid-search index catalogue --backbone efficientnet-lite0" in message
-    assert message.endswith(f"--gallery {gallery} --rebuild")
     assert rows(Path(gallery)) == before
-    assert index_catalogue(folder, gallery=gallery, encoder=other, rebuild=True).images == 1
+    _, *command = message[message.index("nearid-search gallery migrate") :].split()
+    assert command[:4] == ["gallery", "migrate", "--backbone", "efficientnet-lite0"]
+    assert run(command) == 0
+    assert index_catalogue(folder, gallery=gallery, encoder=other).unchanged == 1
     assert Gallery.open(gallery).manifest.encoder.fingerprint == other.fingerprint
 
 

@@ -106,7 +106,7 @@ def test_a_gallery_remembers_its_foreground_and_refuses_another(shop: Path) -> N
     report = index_catalogue(shop / "catalogue", gallery=gallery, encoder_config=other, rebuild=True)
     assert report.images == 5
     assert Gallery.open(gallery).info()["foreground"] == "none"
-    with pytest.raises(GalleryMismatchError, match=r"--foreground saliency --gallery .* --rebuild"):
+    with pytest.raises(GalleryMismatchError, match=r"gallery migrate .* --foreground saliency --gallery "):
         Gallery.open(gallery).check_encoder(open_encoder(config("saliency")))
 
 

@@ -105,7 +105,7 @@ def test_another_head_is_refused_and_a_rebuild_takes_it(
     index_catalogue(folder, gallery=gallery, encoder=IdentityEncoder.open(head=head, device="cpu"))
     other = IdentityEncoder.open(head=make_head(tmp_path / "other", encoder, seed=1), device="cpu")
     for wrong in (other, encoder):
-        with pytest.raises(GalleryMismatchError, match="--rebuild"):
+        with pytest.raises(GalleryMismatchError, match="gallery migrate"):
             index_catalogue(folder, gallery=gallery, encoder=wrong)
     index_catalogue(folder, gallery=gallery, encoder=other, rebuild=True)
     opened = Gallery.open(gallery)
