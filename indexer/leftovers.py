@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nearid_search.durable_file import remove_folder
+from nearid_search.durable_file import remove_file, remove_folder
 from nearid_search.errors import GalleryCorruptError, GalleryMismatchError
 from nearid_search.indexer.care.set_aside import is_aside
 from nearid_search.indexer.location import UPLOADS_DIRNAME
@@ -33,4 +33,4 @@ def delete_leftovers(folder: Path) -> None:
             if path.name not in in_force and not is_aside(path.name):
                 remove_folder(path)
     for path in (*folder.glob("*.tmp"), *folder.glob(f"{UPLOADS_DIRNAME}/*.tmp")):
-        path.unlink()
+        remove_file(path)

@@ -83,7 +83,7 @@ def rename(source: Path, target: Path) -> None:
     if isinstance(source, ObjectPath):
         # Two steps, and not one: whoever finds both knows that the second is missing.
         write_file(target, source.read_bytes())
-        source.unlink()
+        remove_file(source)
         return
     source.replace(target)
     folder = os.open(target.parent, os.O_RDONLY)
@@ -91,6 +91,18 @@ def rename(source: Path, target: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def remove_file(path: Path) -> None:
+    """Delete a file of a gallery, if it is there.
+
+    Raises:
+        GalleryLockedError: if the gallery is in an object store and another process may be writing it now.
+        OSError: if it cannot be deleted.
+    """
+    if isinstance(path, ObjectPath):
+        require_lease(path)
+    path.unlink(missing_ok=True)
 
 
 def remove_folder(folder: Path) -> None:

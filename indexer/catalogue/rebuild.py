@@ -10,6 +10,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nearid_search.durable_file import remove_file
 from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, GalleryWriteError, NoEncoderError
 from nearid_search.indexer.care.checksums import CHECKSUMS_NAME
 from nearid_search.indexer.care.second_copies import COPY_SUFFIX
@@ -51,7 +52,7 @@ def open_draft(folder: Path, encoder: ImageEncoder, *, keep_whole: bool = False)
     draft = find_draft(folder, encoder, keep_whole=keep_whole)
     if draft is not None:
         return draft
-    (folder / DRAFT_NAME).unlink(missing_ok=True)  # its tables go with the old ones when the next draft is published
+    remove_file(folder / DRAFT_NAME)  # its tables go with the old ones when the next draft is published
     tables = f"{TABLES_NAME}-{uuid.uuid4().hex[:8]}"
     return Gallery.create(folder, encoder, keep_whole=keep_whole, manifest_name=DRAFT_NAME, tables=tables)
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+from nearid_search.durable_file import remove_file
 from nearid_search.indexer.corrections.log import CorrectionLog, Entry
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.location import UPLOADS_DIRNAME
@@ -29,6 +30,7 @@ def clear_uploads(gallery: Gallery) -> int:
 
     Raises:
         GalleryCorruptError: if the log of corrections is damaged.
+        GalleryLockedError: if the lease of a gallery in an object store was lost; what was to be deleted stays.
         OSError: if a file cannot be deleted.
     """
     files = _uploads(gallery.folder)
@@ -43,7 +45,7 @@ def clear_uploads(gallery: Gallery) -> int:
     versions = [int(found["version"]) for found in gallery.store.images.list_versions()]
     unused -= {key for entry in log.entries if (key := _shown_by(entry, log, gallery, versions)) is not None}
     for key in unused:
-        files[key].unlink()
+        remove_file(files[key])
     return len(unused)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from nearid_search.durable_file import write_file
-from nearid_search.errors import UnreadableImageError
+from nearid_search.durable_file import remove_file, write_file
+from nearid_search.errors import GalleryLockedError, UnreadableImageError
 from nearid_search.image_formats import describe_unknown, sniff_format
 from nearid_search.indexer.catalogue.pipeline import content_key
 from nearid_search.indexer.corrections.log import CorrectionLog
@@ -48,5 +48,6 @@ def kept_upload(folder: Path, data: bytes, *, name: str) -> Iterator[PictureFile
         # Once the entry is written the picture is the gallery's, although something failed later.
         entries = CorrectionLog(folder).entries
         if not (entries and entries[-1].added is not None and entries[-1].added.key == key):
-            path.unlink()
+            with suppress(GalleryLockedError):  # the lease was lost, and the next `index` deletes it
+                remove_file(path)
         raise

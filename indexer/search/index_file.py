@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nearid_search import __version__
-from nearid_search.durable_file import publish
+from nearid_search.durable_file import publish, remove_file
 from nearid_search.errors import GalleryWriteError, IndexUnusableError
 from nearid_search.indexer.search.checked_vectors import CheckedVectors
 from nearid_search.indexer.search.faiss_ann import AnnIndex
@@ -42,7 +42,6 @@ from nearid_search.indexer.search.object_index import (
 )
 from nearid_search.indexer.search.row_file import Positions, read_rows, write_embeddings, write_rows
 from nearid_search.indexer.search.row_keys import key_array
-from nearid_search.object_storage.lease import require_lease
 from nearid_search.object_storage.path import ObjectPath
 from nearid_search.similarity import Rows
 
@@ -248,7 +247,7 @@ def remove_index(index_dir: Path) -> None:
         OSError: if a file cannot be deleted.
     """
     if index_dir.is_dir():
-        (index_dir / INDEX_MANIFEST).unlink(missing_ok=True)
+        remove_file(index_dir / INDEX_MANIFEST)
         sweep(index_dir, None)
         index_dir.rmdir()
 
@@ -259,13 +258,11 @@ def sweep(index_dir: Path, manifest: IndexManifest | None) -> None:
     Raises:
         OSError: if a file cannot be deleted.
     """
-    if isinstance(index_dir, ObjectPath):
-        require_lease(index_dir)
     in_force = set() if manifest is None else {INDEX_MANIFEST, *(file.name for file in manifest.files.values())}
     if index_dir.is_dir():
         for path in index_dir.iterdir():
             if path.name not in in_force:
-                path.unlink()
+                remove_file(path)
 
 
 def _write(path: Path, write: Callable[[Path], None]) -> DataFile:

@@ -10,16 +10,21 @@ from pathlib import Path
 
 import pytest
 from bare_store import bare_store
+from correction_cases import made_gallery
 
-from nearid_search.durable_file import write_file
+from nearid_search.durable_file import remove_file, write_file
 from nearid_search.errors import GalleryLockedError, StorageError
+from nearid_search.indexer.corrections.unused_uploads import clear_uploads
 from nearid_search.indexer.lock import writer_lock
+from nearid_search.indexer.manifest import DRAFT_NAME
 from nearid_search.object_storage import lease
 from nearid_search.object_storage.path import ObjectPath, object_path
 
 HOLD = """
 import sys, time
+from nearid_search.indexer.corrections.unused_uploads import clear_uploads
 from nearid_search.indexer.lock import writer_lock
+from nearid_search.indexer.manifest import DRAFT_NAME
 from nearid_search.object_storage.path import object_path
 with writer_lock(object_path(sys.argv[1])):
     print("held", flush=True)
@@ -29,7 +34,9 @@ with writer_lock(object_path(sys.argv[1])):
 
 COUNT = """
 import sys
+from nearid_search.indexer.corrections.unused_uploads import clear_uploads
 from nearid_search.indexer.lock import writer_lock
+from nearid_search.indexer.manifest import DRAFT_NAME
 from nearid_search.object_storage import lease
 from nearid_search.object_storage.path import object_path
 lease._ASK_AGAIN_SECONDS = 0.02
@@ -140,6 +147,28 @@ def test_who_could_not_renew_it_in_time_writes_no_more(folder: ObjectPath, monke
         with pytest.raises(GalleryLockedError, match="give the command again"):
             write_file(folder / "manifest.json", b"late")
     assert not (folder / "manifest.json").exists()
+
+
+def test_who_has_lost_it_deletes_no_more(folder: ObjectPath, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another may just be enrolling the picture of which nothing spoke when this one looked."""
+    with writer_lock(folder):
+        gallery = made_gallery(folder, {"cup": 1})
+    upload, draft, unfinished = folder / f"uploads/{64 * '0'}.png", folder / DRAFT_NAME, folder / "uploads/0.png.tmp"
+    for path in (upload, draft, unfinished):
+        path.write_bytes(b"?")
+    deletions = (lambda: clear_uploads(gallery), lambda: remove_file(draft), lambda: remove_file(unfinished))
+    with writer_lock(folder):
+        for delete in deletions:
+            with monkeypatch.context() as late:
+                late.setattr(lease, "HELD_SECONDS", 0.0)
+                with pytest.raises(GalleryLockedError, match="the lease to write was lost"):
+                    delete()
+        assert all(path.exists() for path in (upload, draft, unfinished))
+        for delete in deletions:
+            delete()
+        assert not any(path.exists() for path in (upload, draft, unfinished))
+    with pytest.raises(GalleryLockedError, match="without its gallery's lease"):
+        remove_file(upload)
 
 
 def test_lines_are_added_only_to_what_was_read(folder: ObjectPath) -> None:

@@ -9,6 +9,7 @@ from s3_server import S3Server
 
 from nearid_search.durable_file import rename, write_file
 from nearid_search.errors import StorageError
+from nearid_search.indexer.lock import writer_lock
 from nearid_search.object_storage.path import ObjectPath, object_path
 
 
@@ -58,7 +59,8 @@ def test_objects_are_written_read_listed_and_deleted(folder: ObjectPath) -> None
     assert before.st_size == 3
     write_file(name, b"two")
     assert name.stat().st_ino != before.st_ino
-    rename(name, folder / "c.json")
+    with writer_lock(folder):
+        rename(name, folder / "c.json")
     assert ((folder / "c.json").read_bytes(), name.exists()) == (b"two", False)
     with pytest.raises(FileNotFoundError):
         name.unlink()
