@@ -1,5 +1,6 @@
 """A server of pictures on loopback that can misbehave, and counts what it is asked."""
 
+import ssl
 import threading
 import time
 from collections import Counter
@@ -15,6 +16,7 @@ class Served:
 
     Attributes:
         port: where it listens, on 127.0.0.1.
+        scheme: "http", or "https" if it has a certificate.
         pictures: content by path, without the first slash.
         behaviours: what to do instead of serving, by path.
         asked: number of requests a path.
@@ -22,6 +24,7 @@ class Served:
     """
 
     port: int = 0
+    scheme: str = "http"
     pictures: dict[str, bytes] = field(default_factory=dict)
     behaviours: dict[str, Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
@@ -29,13 +32,13 @@ class Served:
 
     def url(self, path: str, host: str = "127.0.0.1") -> str:
         """The address of a path."""
-        return f"http://{host}:{self.port}/{path}"
+        return f"{self.scheme}://{host}:{self.port}/{path}"
 
 
 @contextmanager
-def picture_server() -> Iterator[Served]:
-    """Serve until the context ends."""
-    served = Served()
+def picture_server(encrypted: ssl.SSLContext | None = None) -> Iterator[Served]:
+    """Serve until the context ends; ``encrypted``: what the server proves itself with."""
+    served = Served(scheme="http" if encrypted is None else "https")
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -68,6 +71,8 @@ def picture_server() -> Iterator[Served]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if encrypted is not None:
+        server.socket = encrypted.wrap_socket(server.socket, server_side=True)
     served.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
