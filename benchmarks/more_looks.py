@@ -1,16 +1,17 @@
 """Do several looks at one picture make a better embedding: its mirror image, its middle, where the head looks, larger?
 
 Each look is encoded by the same head; an embedding of several is the mean of theirs, scaled to length 1, so that its
-scores are close to the mean of all theirs. Each is judged against one plain look, on the same samples.
+scores are close to the mean of all theirs. Each is judged against one plain look, on the same samples and, if there is
+such a folder, on photographs from shops (see `shop_photographs.py`).
 
-    python benchmarks/more_looks.py identities --split val
+    python benchmarks/more_looks.py identities --split val --shop grocery_packages
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from record import load_average, write_result
+from shop_photographs import rank
 
 from nearid_search.backbones.registry import open_backbone
 from nearid_search.encoder import IdentityEncoder
@@ -26,6 +28,7 @@ from nearid_search.eval.embedded_split import embed_split
 from nearid_search.eval.evaluate import EvalOptions, judge_readout
 from nearid_search.eval.readouts import HEAD, OTHER, Vectors
 from nearid_search.head_numpy import attention, embed
+from nearid_search.images import read_image
 from nearid_search.similarity import unit_rows
 from nearid_search.trainer.datasets import Sample, open_dataset
 
@@ -64,8 +67,8 @@ class Looks:
         self._large = open_backbone(_LARGE, device="cpu")
         self.fingerprints: Mapping[str, str] = dict.fromkeys(MIXES, self.encoder.fingerprint)
 
-    def vectors(self, images: NDArray[np.uint8]) -> dict[str, Vectors]:
-        """Embed every mix of (B, H, W, 3) pictures."""
+    def vectors(self, images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> dict[str, Vectors]:
+        """Embed every mix of (H, W, 3) pictures."""
         plain = self._resized(images)
         tokens = self.encoder.backbone.tokens(plain)
         boxes = [attended_square(share) for share in attention(self._head.spec, self._head.arrays, tokens)[0]]
@@ -84,7 +87,7 @@ class Looks:
         }
         return {name: unit_rows(np.mean([looks[look] for look in mix], axis=0)) for name, mix in MIXES.items()}
 
-    def _resized(self, images: NDArray[np.uint8] | list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    def _resized(self, images: Sequence[NDArray[np.uint8]] | NDArray[np.uint8]) -> NDArray[np.uint8]:
         return np.stack([self.encoder.preprocessing.resize(each) for each in images])
 
 
@@ -103,12 +106,11 @@ def attended_square(shares: NDArray[np.float32]) -> tuple[float, float, float]:
 
 
 def cut(pixels: NDArray[np.uint8], side: float, x: float, y: float) -> NDArray[np.uint8]:
-    """Cut out the square of a side and centre, moved to lie within the picture."""
+    """Cut out a part, whose side and centre are fractions of the picture's, moved to lie within it."""
     height, width = pixels.shape[:2]
-    length = round(side * min(height, width))
-    left = min(max(round(x * width - length / 2), 0), width - length)
-    top = min(max(round(y * height - length / 2), 0), height - length)
-    return np.ascontiguousarray(pixels[top : top + length, left : left + length])
+    left, top = (min(max(centre - side / 2, 0), 1 - side) for centre in (x, y))
+    rows = slice(round(top * height), round((top + side) * height))
+    return np.ascontiguousarray(pixels[rows, round(left * width) : round((left + side) * width)])
 
 
 def main() -> None:
@@ -116,6 +118,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--split", default="val")
+    parser.add_argument("--shop", type=Path)
     options = parser.parse_args()
     load_before = load_average()
     samples = [_without_masks(sample) for sample in open_dataset(options.dataset).split(options.split)]
@@ -128,7 +131,15 @@ def main() -> None:
         figures = {figure: report.figures[figure].as_dict() for figure in FIGURES}
         compared = compare_readouts({HEAD: report, OTHER: reports[PLAIN]}, judging.sampling)[f"{HEAD} - {OTHER}"]
         found["mixes"][name] = {**figures, "less_plain": {figure: compared[figure].as_dict() for figure in FIGURES}}
+    if options.shop is not None:
+        found["shop"] = _in_shops(options.shop, looks)
     write_result("more_looks", found, load_before=load_before)
+
+
+def _in_shops(folder: Path, looks: Looks) -> dict[str, Any]:
+    paths = sorted(folder.glob("*/*.jpg"))
+    parts = [looks.vectors([read_image(path, min_side=looks.encoder.min_side).pixels]) for path in paths]
+    return {name: list(rank(paths, np.concatenate([part[name] for part in parts]))) for name in MIXES}
 
 
 def _without_masks(sample: Sample) -> Sample:

@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.eval.intervals import bootstrap_interval
-from nearid_search.similarity import top_k
+from nearid_search.similarity import Embeddings, top_k
 
 QUERIES = "test_"
 GALLERIES = {"shop to shop": "train_", "catalogue picture to shop": "iconic"}
@@ -34,16 +36,28 @@ def main() -> None:
     options = parser.parse_args()
     encoder = IdentityEncoder.open(options.backbone, head=options.head)
     paths = sorted(options.folder.glob("*/*.jpg"))
+    for line in rank(paths, encoder.encode(paths)):
+        print(json.dumps({**line, "encoder": encoder.fingerprint}))
+
+
+def rank(paths: Sequence[Path], embeddings: Embeddings) -> Iterator[dict[str, Any]]:
+    """Ask every query of every gallery.
+
+    Args:
+        paths: of the photographs, in the folders of their products.
+        embeddings: (len(paths), D) float32 unit rows.
+
+    Yields:
+        For each gallery, the share of queries whose nearest picture there is of the same product.
+    """
     products = np.array([path.parent.name for path in paths])
-    embeddings = encoder.encode(paths)
     is_query = np.array([path.name.startswith(QUERIES) for path in paths])
     for name, prefix in GALLERIES.items():
         is_gallery = np.array([path.name.startswith(prefix) for path in paths])
         _, nearest = top_k(embeddings[is_query], embeddings[is_gallery], k=1)
         hits = products[is_gallery][nearest[:, 0]] == products[is_query]
         rank1 = bootstrap_interval(hits.astype(np.float64), products[is_query])
-        line = {"question": name, "rank1": rank1.as_dict(), "gallery_images": int(is_gallery.sum())}
-        print(json.dumps({**line, "encoder": encoder.fingerprint}))
+        yield {"question": name, "rank1": rank1.as_dict(), "gallery_images": int(is_gallery.sum())}
 
 
 if __name__ == "__main__":
