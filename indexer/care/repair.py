@@ -14,6 +14,7 @@ from nearid_search.head_file import load_head, read_head_manifest, save_head
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.care.checksums import altered_files, note_files, read_again, read_checksums
 from nearid_search.indexer.care.findings import Finding, Part, VerifyReport
+from nearid_search.indexer.care.imported_manifest import imported_manifest
 from nearid_search.indexer.care.rescue import OnRescue, Rescue, Rescued
 from nearid_search.indexer.care.second_copies import copy_of, joined_log
 from nearid_search.indexer.care.set_aside import set_aside
@@ -170,8 +171,15 @@ class _Repair:
         try:
             copied = read_manifest(self._folder, name=copy.name)
         except (GalleryCorruptError, GalleryMismatchError):
-            return
-        if copied is not None and (self._folder / copied.tables).is_dir():
+            copied = None
+        if copied is None:
+            told = imported_manifest(self._folder)
+            if told is not None:
+                self._aside(MANIFEST_NAME)
+                self._aside(copy.name)  # giving the lock back copies it again
+                write_manifest(self._folder, told)
+                self.report.mended.append(f"{MANIFEST_NAME}: made again from the tables")
+        elif (self._folder / copied.tables).is_dir():
             content = copy.read_bytes()
             self._aside(MANIFEST_NAME)
             write_file(path, content)

@@ -9,6 +9,7 @@ from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, Weig
 from nearid_search.head_file import load_head
 from nearid_search.indexer.calibration_file import CALIBRATION_NAME, read_calibration
 from nearid_search.indexer.care.findings import Finding, Part
+from nearid_search.indexer.care.imported_manifest import imported_manifest
 from nearid_search.indexer.care.second_copies import copy_of
 from nearid_search.indexer.catalogue.pipeline import content_key
 from nearid_search.indexer.corrections.log import LOG_NAME, CorrectionLog
@@ -26,8 +27,12 @@ def check_manifest(folder: Path) -> Iterator[Finding]:
     copied = _refusal(copy, lambda: read_manifest(folder, name=copy.name))
     refused = _refusal(folder / MANIFEST_NAME, lambda: read_manifest(folder))
     if refused:
-        there = copy.exists() and not copied
-        mended = f"taken from {copy.name}" if there else "cannot be made again: index --rebuild makes a new gallery"
+        if copy.exists() and not copied:
+            mended = f"taken from {copy.name}"
+        elif imported_manifest(folder) is not None:
+            mended = "made again from the tables, which hold imported embeddings alone"
+        else:
+            mended = "cannot be made again: index --rebuild makes a new gallery"
         yield Finding(Part.MANIFEST, MANIFEST_NAME, refused, mended)
     elif copied:
         yield Finding(Part.MANIFEST, copy.name, copied, "copied again")

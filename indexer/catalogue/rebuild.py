@@ -28,6 +28,7 @@ from nearid_search.indexer.manifest import (
     read_manifest,
 )
 from nearid_search.indexer.search.index_manifest import INDEX_DIRNAME
+from nearid_search.indexer.store import GalleryStore
 from nearid_search.object_storage.lease import CLOCK_NAME, LEASE_NAME
 
 if TYPE_CHECKING:
@@ -82,20 +83,29 @@ def refuse_to_lose_imports(folder: Path) -> None:
     """Refuse a rebuild that would drop embeddings whose pictures are not at hand.
 
     Args:
-        folder: the gallery's folder; a gallery that is missing or damaged loses nothing more.
+        folder: the gallery's folder; a gallery that is missing, or whose tables are damaged, loses nothing more.
 
     Raises:
         NoEncoderError: if the gallery holds imported embeddings.
     """
+    keep = "keep them with: nearid-search gallery export"
     try:
         imported = 0 if read_manifest(folder) is None else Gallery.open(folder).store.num_imported()
-    except GalleryCorruptError:
-        return  # a rebuild is the remedy for exactly this
+    except GalleryCorruptError:  # a rebuild is the remedy for exactly this, but for tables that are still whole
+        imported = sum(_imported_into(path) for path in folder.glob(f"{TABLES_NAME}*") if not is_aside(path.name))
+        keep = "mend this one with: nearid-search gallery repair"
     if imported:
         raise NoEncoderError(
             f"{folder} holds {imported} imported embeddings, which no rebuild can make again: make the new gallery in "
-            "another --gallery, and keep them with: nearid-search gallery export"
+            f"another --gallery, and {keep}"
         )
+
+
+def _imported_into(tables_dir: Path) -> int:
+    try:
+        return GalleryStore(tables_dir).num_imported()
+    except GalleryCorruptError:
+        return 0
 
 
 def publish_draft(draft: Gallery) -> None:
