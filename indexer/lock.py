@@ -18,6 +18,7 @@ from nearid_search.indexer.care.leaving import leave_noted
 from nearid_search.indexer.write_errors import as_write_errors
 from nearid_search.object_storage.lease import writer_lease
 from nearid_search.object_storage.path import ObjectPath
+from nearid_search.processes import boot, started
 
 
 @contextmanager
@@ -80,7 +81,7 @@ def _leave(gallery_dir: Path) -> None:
 
 def _this_process() -> dict[str, Any]:
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"pid": os.getpid(), "started": _started(os.getpid()), "host": socket.gethostname(), "since": since}
+    return {"pid": os.getpid(), "started": _start_of(os.getpid()), "host": socket.gethostname(), "since": since}
 
 
 def _describe(holder_path: Path) -> str:
@@ -89,19 +90,15 @@ def _describe(holder_path: Path) -> str:
         named = f"process {holder['pid']} on {holder['host']} since {holder['since']}"
         here = holder["host"] == socket.gethostname() and holder["started"] is not None
         # A process that was killed leaves its note, and its number may be somebody else's by now.
-        return "another process" if here and _started(int(holder["pid"])) != holder["started"] else named
+        return "another process" if here and _start_of(int(holder["pid"])) != holder["started"] else named
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"
 
 
-def _started(pid: int) -> str | None:
-    """Return what tells a process from every other that has had its number: the boot, and the ticks from then on.
+def _start_of(pid: int) -> str | None:
+    """Return what tells a process from every other that has had its number, on whichever start of this machine.
 
-    None if there is no such process, or the system does not say.
+    None if it has ended or cannot be seen.
     """
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        # The name of the program, in parentheses, may hold anything; the 20th field behind it is the start.
-        return f"{boot} {Path(f'/proc/{pid}/stat').read_text(encoding='utf-8').rpartition(')')[2].split()[19]}"
-    except (OSError, IndexError, UnicodeDecodeError):
-        return None
+    machine, since = boot(), started(pid)
+    return f"{machine} {since}" if machine and since else None

@@ -77,6 +77,7 @@ LAYERS = (
         "object_storage",
         "opencv_extra",
         "picture_page",
+        "processes",
         "sealed_json",
         "suggestion",
         "eval.metrics",

@@ -17,12 +17,12 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from nearid_search.errors import GalleryLockedError, StorageError
 from nearid_search.object_storage.access import REQUEST_SECONDS, RETRY_SECONDS
 from nearid_search.object_storage.path import ObjectPath, Tag
+from nearid_search.processes import is_gone, machine, started
 
 LEASE_NAME = "writer.lease"
 CLOCK_NAME = "writer.clock"
@@ -223,8 +223,8 @@ def _claim() -> dict[str, Any]:
         "released": False,
         "pid": os.getpid(),
         "host": socket.gethostname(),
-        "machine": _machine(),
-        "started": _started(os.getpid()),
+        "machine": machine(),
+        "started": started(os.getpid()),
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
@@ -235,40 +235,11 @@ def _as_bytes(claim: dict[str, Any]) -> bytes:
 
 def _is_dead(found: dict[str, Any]) -> bool:
     """Say whether the holder was a process of this very machine and is gone; of another machine nobody can say."""
-    machine = _machine()
-    if machine == "" or found.get("machine") != machine:
+    here = machine()
+    if here == "" or found.get("machine") != here:
         return False
-    started = _started(found["pid"])
-    return _is_gone(found["pid"]) if started is None else started != found.get("started")
-
-
-def _is_gone(pid: int) -> bool:
-    """Ask the system itself: where processes of other users are hidden, not seeing one proves nothing."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return False
-
-
-def _machine() -> str:
-    """Return what names this start of this machine and this numbering of its processes; empty if nothing does."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return ""
-
-
-def _started(pid: int) -> str | None:
-    """Return when a process was started, in the kernel's count; empty once it has ended, None if it cannot be seen."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        return None
-    return "" if fields[0] in "ZX" else fields[19]
+    since = started(found["pid"])
+    return is_gone(found["pid"]) if since is None else since != found.get("started")
 
 
 def _now() -> float:

@@ -59,7 +59,7 @@ def test_a_killed_index_loses_a_batch_at_most_and_its_lease_is_known_to_be_dead(
     assert json.loads(claim)["pid"] == run.process.pid
     assert not json.loads(claim)["released"]
     with monkeypatch.context() as elsewhere:
-        elsewhere.setattr(lease, "_machine", lambda: "another")
+        elsewhere.setattr(lease, "machine", lambda: "another")
         with pytest.raises(GalleryLockedError, match=f"process {run.process.pid} on"), writer_lock(folder):
             pass
         elsewhere.setattr(lease, "EXPIRES_SECONDS", 0.0)
