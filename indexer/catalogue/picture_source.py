@@ -91,7 +91,7 @@ class PicturesBelow:
 
     def __init__(self, catalogue: Path, folder: Path) -> None:
         self.catalogue = catalogue
-        self._folder = folder
+        self._root, self._folder = catalogue, folder
         self._stored = stored_path(catalogue, home=folder.parent)
         self._prefix = catalogue_prefix(self._stored)
 
@@ -103,7 +103,7 @@ class PicturesBelow:
     def pictures(self, files: Sequence[ScannedFile]) -> Iterator[Picture]:
         """Yield the files; each is read by the thread that needs it."""
         for file in files:
-            yield Picture(file, partial(read_file, self.catalogue / file.path))
+            yield Picture(file, partial(read_file, self._root / file.path))
 
     def refuse(self, files: Iterable[ScannedFile]) -> None:
         """Do nothing: files of this machine may be read."""
@@ -118,7 +118,7 @@ class PicturesBelow:
 
     def shown(self, path: str) -> str:
         """Return the path of the file."""
-        return os.path.join(self.catalogue, path)
+        return os.path.join(self._root, path)
 
     def owns(self, record: FileRecord) -> bool:
         """Say whether it is a file of its own below the folder."""

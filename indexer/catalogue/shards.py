@@ -7,7 +7,7 @@ it had. So a shard that was written again is read again, and pictures whose byte
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -16,11 +16,11 @@ from nearid_search.errors import CatalogueError, UnreadableImageError
 from nearid_search.images import IMAGE_SUFFIXES, MAX_FILE_BYTES, read_file
 from nearid_search.indexer.catalogue.labels import NamedLabels
 from nearid_search.indexer.catalogue.parquet_shard import scan_parquet
-from nearid_search.indexer.catalogue.picture_source import Picture
+from nearid_search.indexer.catalogue.picture_source import Picture, PicturesBelow
 from nearid_search.indexer.catalogue.scan import Scan, ScannedFile
 from nearid_search.indexer.catalogue.shard_labels import LabelTable
 from nearid_search.indexer.catalogue.tar_shard import scan_tar
-from nearid_search.indexer.location import catalogue_prefix, in_catalogue, stored_path
+from nearid_search.indexer.location import in_catalogue
 from nearid_search.indexer.rows import FileRecord
 from nearid_search.packed_pictures import PARQUET_SUFFIX, TAR_SUFFIX, read_rows
 from nearid_search.records import Failure
@@ -51,8 +51,8 @@ def find_shards(root: Path, *, leave_out: Path | None = None) -> list[str]:
     return sorted(found)
 
 
-class Shards:
-    """Tar shards and Parquet files as a catalogue.
+class Shards(PicturesBelow):
+    """Tar shards and Parquet files as a catalogue; a path names a picture as if its shard were a folder.
 
     Args:
         root: absolute path of the folder that holds them.
@@ -61,10 +61,10 @@ class Shards:
     """
 
     def __init__(self, root: Path, folder: Path, *, only: str | None = None) -> None:
-        self.catalogue = root if only is None else root / only
-        self._root, self._folder, self._only = root, folder, only
-        self._stored = stored_path(root, home=folder.parent)
-        self._prefix = catalogue_prefix(self._stored)
+        super().__init__(root, folder)
+        self._only = only
+        if only is not None:
+            self.catalogue = root / only
 
     def scan(self, ledger: Mapping[str, FileRecord]) -> Scan:
         """List what every shard holds, from the headers of tar files and the other columns of Parquet files."""
@@ -109,21 +109,6 @@ class Shards:
         by_row = {file.place: file for file in files}
         for row, data in read_rows(shard, sorted(by_row)):
             yield Picture(by_row[row], partial(_given, data))
-
-    def refuse(self, files: Iterable[ScannedFile]) -> None:
-        """Do nothing: files of this machine may be read."""
-
-    def stored(self, path: str) -> str:
-        """Return the path from the folder that holds the gallery's, as if the shard were a folder."""
-        return self._prefix + path
-
-    def named(self, stored: str) -> str:
-        """Return the path from the shards' folder."""
-        return stored.removeprefix(self._prefix)
-
-    def shown(self, path: str) -> str:
-        """Return the path, as if the shard were a folder."""
-        return os.path.join(self._root, path)
 
     def owns(self, record: FileRecord) -> bool:
         """Say whether it comes from one of these shards; a list or a folder of pictures beside them has its own."""
