@@ -15,9 +15,9 @@ from catalogues import draw
 from PIL import Image
 from starlette.testclient import TestClient
 
-from nearid_search.config import ServeConfig
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.server.app import make_app
+from nearid_search.server.config import ServeConfig
 from nearid_search.server.launch import StoppableServer, listening_socket, settings_for
 from nearid_search.server.service import Service
 from nearid_search.server.tokens import Token

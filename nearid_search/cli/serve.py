@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from nearid_search.cli.options import DeviceOption, GalleryOption, RerankOption
-from nearid_search.config import EncoderConfig, QueryConfig, ServeConfig
+from nearid_search.config import EncoderConfig, QueryConfig
 from nearid_search.errors import MissingExtraError
+from nearid_search.server.config import ServeConfig
 
 _NEEDED = {"fastapi": "fastapi", "multipart": "python-multipart", "prometheus_client": "prometheus-client"}
 _NEEDED |= {"uvicorn": "uvicorn"}

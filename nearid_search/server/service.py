@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from nearid_search.amounts import parse_latency
-from nearid_search.config import QueryConfig, ServeConfig
+from nearid_search.config import QueryConfig
 from nearid_search.engine import SearchEngine
 from nearid_search.errors import NearIDError, ServiceBusyError, UnreadableImageError
 from nearid_search.image_encoder import ImageEncoder
@@ -26,6 +26,7 @@ from nearid_search.indexer.search.stored_index import OnWarning
 from nearid_search.records import Failure, QueryAnswer
 from nearid_search.server.answering import Answering
 from nearid_search.server.batching import Batcher
+from nearid_search.server.config import ServeConfig
 from nearid_search.server.enrolling import EnrolledUpload, enrol_pictures
 from nearid_search.server.explaining import Explaining, explain_all
 from nearid_search.server.live_gallery import LiveGallery

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from served import Served, files, plain
 
-from nearid_search.config import ServeConfig
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.indexer.catalogue.empty import open_or_make_gallery
 from nearid_search.indexer.catalogue.pipeline import content_key
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.object_storage.path import ObjectPath
 from nearid_search.server import live_gallery
+from nearid_search.server.config import ServeConfig
 
 
 def test_it_enrols_answers_and_follows(

@@ -8,9 +8,9 @@ import pytest
 from catalogues import draw
 from served import Served
 
-from nearid_search.config import ServeConfig
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.indexer.catalogue.build import index_catalogue
+from nearid_search.server.config import ServeConfig
 
 THINGS = {"cup/1.png": 1, "cup/2.png": 2, "jug/1.png": 3, "jug/2.png": 4, "pan/1.png": 5}
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from starlette.exceptions import HTTPException
 
-from nearid_search.config import ServeConfig
 from nearid_search.server.body_limit import LEAST_RATE, WHOLE_UPLOADS, BodyLimit
+from nearid_search.server.config import ServeConfig
 
 UPLOAD = {"type": "http", "headers": [(b"content-type", b"multipart/form-data; boundary=x")]}
 Receive = Callable[[], Awaitable[dict[str, Any]]]

@@ -10,7 +10,6 @@ from served import listening, plain
 
 from nearid_search import Client, SearchEngine
 from nearid_search.client import kind_of
-from nearid_search.config import ServeConfig
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.errors import (
     CorrectionError,
@@ -25,6 +24,7 @@ from nearid_search.indexer.catalogue.pipeline import content_key
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.lock import writer_lock
 from nearid_search.records import Failure, QueryAnswer
+from nearid_search.server.config import ServeConfig
 from nearid_search.server.service import Service
 from nearid_search.server.tokens import Token
 

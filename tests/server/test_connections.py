@@ -12,8 +12,8 @@ import httpx2
 import pytest
 from served import listening
 
-from nearid_search.config import ServeConfig
 from nearid_search.encoder import IdentityEncoder
+from nearid_search.server.config import ServeConfig
 from nearid_search.server.connections import BoundedConnection
 from nearid_search.server.service import Service
 

@@ -10,7 +10,6 @@ import pytest
 from served import Served, files, plain
 
 from nearid_search import image_decoding
-from nearid_search.config import ServeConfig
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.image_decoding import DecodedImage
 from nearid_search.indexer.catalogue.build import index_catalogue
@@ -18,6 +17,7 @@ from nearid_search.indexer.catalogue.empty import open_or_make_gallery
 from nearid_search.indexer.catalogue.pipeline import content_key
 from nearid_search.indexer.corrections.log import CorrectionLog
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.server.config import ServeConfig
 
 Serve = Callable[..., Served]
 NEW = plain(seed=7)

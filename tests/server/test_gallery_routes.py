@@ -10,9 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from served import Served, files, plain
 
 from nearid_search import import_embeddings
-from nearid_search.config import ServeConfig
 from nearid_search.indexer.catalogue.pipeline import content_key
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.server.config import ServeConfig
 
 Serve = Callable[..., Served]
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pictures import EVERY_FORMAT, chunk, png, png_header, sample
 from served import Served, files, plain
 
-from nearid_search.config import ServeConfig
 from nearid_search.encoder import IdentityEncoder
+from nearid_search.server.config import ServeConfig
 
 Serve = Callable[..., Served]
 

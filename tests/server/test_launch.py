@@ -14,6 +14,7 @@ from served import files, plain
 from serving_process import serving_process
 
 from nearid_search.cli.app import run
+from nearid_search.server.config import ServeConfig
 
 
 def test_it_answers_and_ends_what_it_has_begun(shop: Path) -> None:
@@ -143,7 +144,6 @@ def test_the_command_has_the_defaults_of_the_configuration() -> None:
     import inspect
 
     from nearid_search.cli.serve import serve
-    from nearid_search.config import ServeConfig
 
     parameters = inspect.signature(serve).parameters
     named = {name: parameters[name].default for name in ServeConfig.__dataclass_fields__ if name in parameters}

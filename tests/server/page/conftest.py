@@ -10,11 +10,12 @@ from browser import open_browser
 from playwright.sync_api import Browser
 from served import listening
 
-from nearid_search.config import EncoderConfig, ServeConfig
+from nearid_search.config import EncoderConfig
 from nearid_search.encoder import open_encoder
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.catalogue.build import index_catalogue
 from nearid_search.indexer.catalogue.empty import open_or_make_gallery
+from nearid_search.server.config import ServeConfig
 from nearid_search.server.service import Service
 from nearid_search.server.tokens import Token
 

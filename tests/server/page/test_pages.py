@@ -8,10 +8,10 @@ from embedding_files import directions, write_embeddings
 from html_pages import Page, read_page
 from served import Served, files, plain
 
-from nearid_search.config import ServeConfig
 from nearid_search.image_encoder import ImageEncoder
 from nearid_search.indexer.catalogue.empty import open_or_make_gallery
 from nearid_search.indexer.exchange.embedding_import import import_embeddings
+from nearid_search.server.config import ServeConfig
 
 NASTY = '<script>alert(1)</script>/../it\'s "&" 100 %'
 

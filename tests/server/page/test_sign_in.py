@@ -8,8 +8,8 @@ from browser import DESK, visit
 from playwright.sync_api import Browser, expect
 from served import Served
 
-from nearid_search.config import ServeConfig
 from nearid_search.image_encoder import ImageEncoder
+from nearid_search.server.config import ServeConfig
 from nearid_search.server.sessions import COOKIE, SECONDS, begin_session, find_session
 from nearid_search.server.tokens import Token
 
