@@ -11,6 +11,10 @@ from pyarrow import parquet
 
 from nearid_search.indexer.gallery import Gallery
 
+# What the four rows of the fixture ``source`` show, and where they come from.
+NAMES = ["Krug", "Krug", "茶碗", "naïve 'quoted' cup"]
+PATHS = ["a/1.jpg", "s3://bucket/ä/2.jpg", None, "a/1.jpg"]
+
 
 def fixed_lists(values: NDArray[np.floating]) -> pa.Array:
     """An Arrow column of fixed-size lists, one a row of a matrix."""

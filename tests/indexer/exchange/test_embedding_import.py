@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from embedding_files import contents, directions, fixed_lists, write_embeddings
+from embedding_files import NAMES, PATHS, contents, directions, fixed_lists, write_embeddings
 from pyarrow import parquet
 
 from nearid_search.indexer.exchange.embedding_import import import_embeddings
@@ -16,19 +16,6 @@ from nearid_search.indexer.exchange.import_plan import ImportPlan, ImportProgres
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.manifest import read_manifest
 from nearid_search.similarity import unit_rows
-
-NAMES = ["Krug", "Krug", "茶碗", "naïve 'quoted' cup"]
-PATHS = ["a/1.jpg", "s3://bucket/ä/2.jpg", None, "a/1.jpg"]
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    return write_embeddings(tmp_path / "e.parquet", directions(1, 4), NAMES, path=PATHS, bin=["A", None, "B", "B"])
-
-
-@pytest.fixture
-def gallery(tmp_path: Path) -> Path:
-    return tmp_path / "gallery"
 
 
 def test_rows_come_in_with_unit_embeddings_and_content_keys(source: Path, gallery: Path) -> None:

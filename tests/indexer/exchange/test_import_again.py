@@ -19,11 +19,6 @@ KEYS = [key_of(number) for number in range(4)]
 NAMES = ["cup", "cup", "jug", "pan"]
 
 
-@pytest.fixture
-def gallery(tmp_path: Path) -> Path:
-    return tmp_path / "gallery"
-
-
 @pytest.mark.parametrize("batch_rows", [1, 3, 100])
 def test_a_row_takes_over_what_the_file_says_of_it_now(gallery: Path, tmp_path: Path, batch_rows: int) -> None:
     rows = directions(1, 4)

@@ -22,19 +22,6 @@ from nearid_search.indexer.exchange.embedding_import import import_embeddings
 from nearid_search.indexer.lock import writer_lock
 from nearid_search.indexer.store import GalleryStore
 
-NAMES = ["Krug", "Krug", "茶碗", "naïve 'quoted' cup"]
-PATHS = ["a/1.jpg", "s3://bucket/ä/2.jpg", None, "a/1.jpg"]
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    return write_embeddings(tmp_path / "e.parquet", directions(1, 4), NAMES, path=PATHS, bin=["A", None, "B", "B"])
-
-
-@pytest.fixture
-def gallery(tmp_path: Path) -> Path:
-    return tmp_path / "gallery"
-
 
 def refusal(error: type[Exception], source: Path, gallery: Path, **options: Any) -> str:
     """Import what must be refused in one line; the folder must be as it was."""
