@@ -3,7 +3,8 @@
 import random
 from pathlib import Path
 
-from damage_sweep import cases, fingerprint, make_gallery, sweep
+from asked_gallery import make_gallery
+from damage_sweep import cases, fingerprint, sweep
 
 from nearid_search.encoder import IdentityEncoder
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from damage_sweep import Damage, answers, make_gallery
+from asked_gallery import answers, make_gallery
+from damage_sweep import Damage
 
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.errors import GalleryCorruptError

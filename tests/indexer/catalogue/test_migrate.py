@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from damage_sweep import make_gallery
+from asked_gallery import make_gallery
 from made_galleries import make_gallery as make_generated
 
 from nearid_search.encoder import IdentityEncoder
