@@ -76,4 +76,6 @@ def replaced_error(tables_dir: Path) -> GalleryReplacedError | None:
     """Return what is to be said of some tables that others have taken the place of; None if they are in force."""
     if not are_replaced(tables_dir):
         return None
-    return GalleryReplacedError(f"{tables_dir.parent} was made anew since it was opened: open it again")
+    return GalleryReplacedError(
+        f"{tables_dir.parent} was made anew since it was opened: open it again, or give the command again"
+    )
