@@ -74,7 +74,8 @@ def picture_server(encrypted: ssl.SSLContext | None = None) -> Iterator[Served]:
     if encrypted is not None:
         server.socket = encrypted.wrap_socket(server.socket, server_side=True)
     served.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    # It stops at the next look, every half second unless told otherwise.
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
         yield served
