@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 from killing.cases import Case, Indexing, Merging, Migrating, Tuning
-from killing.process import Point
+from killing.process import Point, can_count
 from killing.serving import Serving
 from killing.shop import Shops
 from killing.trial import Trial, Whole, run_trial, run_whole
@@ -52,13 +52,14 @@ def main() -> None:
     options = parser.parse_args()
     load_before = load_average()
     options.work.mkdir(parents=True, exist_ok=True)
-    shops = Shops(options.work.absolute() / "shops")
+    work = options.work.resolve()  # changes are told by their paths, which must have no ".." and no link
+    shops = Shops(work / "shops")
     kinds = {}
     for number, case in enumerate(CASES):
         if case.name in options.kinds:
             rng = np.random.default_rng((options.seed, number))
             until = time.monotonic() + 60 * options.minutes / len(options.kinds)
-            kinds[case.name] = measure(case, options.points, rng, shops, options.work.absolute(), until=until)
+            kinds[case.name] = measure(case, options.points, rng, shops, work, until=until)
     total = sum(kind["killed"] for kind in kinds.values())
     survived = sum(kind["survived"] for kind in kinds.values())
     measured = {"seed": options.seed, "killed": total, "survived": survived, "kinds": kinds}
@@ -80,6 +81,8 @@ def measure(
     """
     name = case.name.replace(" ", "_")
     whole = run_whole(case, shops, work / f"{name}-whole")
+    if can_count() and not whole.changes:
+        raise RuntimeError(f"{case.name} changed nothing below {work}: the C library that counts is not at work")
     done_file = work / f"{name}.jsonl"
     done = [json.loads(line) for line in done_file.read_text().splitlines()] if done_file.exists() else []
     for number, point in enumerate(choose_points(whole, count, rng)):
