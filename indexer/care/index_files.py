@@ -26,7 +26,9 @@ def check_index(gallery: Gallery, *, rows: bool) -> Iterator[Finding]:
         manifest = read_index_manifest(gallery.index_dir)
         if manifest is None:
             if gallery.index_dir.exists():
-                yield Finding(Part.INDEX, INDEX_DIRNAME, "has no index.json", _MENDED)
+                # A process that was killed leaves it so, and answers do without.
+                what = "was never finished: it has no index.json"
+                yield Finding(Part.INDEX, INDEX_DIRNAME, what, "left to the next `index`", damage=False)
             return
         check_files(gallery.index_dir, manifest)
         kept = gallery.rows()

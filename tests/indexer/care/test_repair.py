@@ -133,6 +133,13 @@ def test_index_uploads_and_sums_are_mended_or_set_aside(shop: Shop) -> None:
     assert len(list(shop.folder.rglob("*.damaged"))) == 2
 
 
+def test_a_search_index_that_was_never_finished_is_no_damage(shop: Shop) -> None:
+    (shop.folder / "index" / "index.json").unlink()
+    (finding,) = verify_gallery(shop.folder).findings
+    assert (finding.file, finding.damage) == ("index", False)
+    shop.assert_as_before()
+
+
 def test_repair_of_a_log_without_a_copy_touches_no_table(shop: Shop) -> None:
     (shop.folder / "corrections.jsonl.copy").unlink()
     shop.damage("corrections.jsonl")
