@@ -7,6 +7,7 @@ from typing import Any
 
 from nearid_search.errors import GalleryCorruptError
 from nearid_search.indexer.care.whole_tables import REMEDY
+from nearid_search.indexer.lance_panics import panics_as_errors
 from nearid_search.indexer.object_tables import guarded, store_error
 from nearid_search.indexer.sql import first_sentence
 
@@ -29,7 +30,8 @@ def find_hidden(database: Any, tables_dir: Path) -> Any | None:  # noqa: ANN401 
     if HIDDEN not in database.list_tables().tables:
         return None
     try:
-        return guarded(database.open_table(HIDDEN), tables_dir)
+        with panics_as_errors():
+            return guarded(database.open_table(HIDDEN), tables_dir)
     except (ValueError, FileNotFoundError, RuntimeError, OSError) as error:
         if refused := store_error(tables_dir, error):
             raise refused from error

@@ -19,6 +19,7 @@ from nearid_search.indexer.care.small_files import (
 from nearid_search.indexer.care.table_rows import TableRows
 from nearid_search.indexer.care.table_sums import check_sums
 from nearid_search.indexer.gallery import Gallery
+from nearid_search.indexer.lance_panics import panics_as_errors
 from nearid_search.indexer.location import locate_gallery, require_disk, require_gallery
 from nearid_search.indexer.manifest import MANIFEST_NAME, Manifest, read_manifest
 from nearid_search.indexer.store import GalleryStore
@@ -104,8 +105,9 @@ class _Look:
 
 def _tags(gallery: Gallery) -> Iterator[Finding]:
     try:
-        known = {int(found["version"]) for found in gallery.store.images.list_versions()}
-        tags = gallery.store.images.tags.list()
+        with panics_as_errors():
+            known = {int(found["version"]) for found in gallery.store.images.list_versions()}
+            tags = gallery.store.images.tags.list()
     except (ValueError, RuntimeError, OSError):
         return
     for tag, facts in tags.items():

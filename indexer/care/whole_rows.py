@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from nearid_search.indexer.care.lance_files import list_versions, version_file
 from nearid_search.indexer.care.lance_fragments import fragment_files
 from nearid_search.indexer.care.set_aside import set_aside
+from nearid_search.indexer.lance_panics import panics_as_errors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -73,7 +74,8 @@ class DamagedTable:
                 return None
             if not self._is_altered(manifest):
                 try:
-                    return lancedb.connect(str(self._tables_dir)).open_table(self._name)
+                    with panics_as_errors():
+                        return lancedb.connect(str(self._tables_dir)).open_table(self._name)
                 except _LANCE_ERRORS:
                     pass
             self._fell_back = True
@@ -90,8 +92,9 @@ class DamagedTable:
             if manifest is None or self._is_altered(manifest):
                 continue
             try:
-                self.table.checkout(version)
-                found = self.table.search().with_row_id(True).select(["_rowid"]).to_arrow()
+                with panics_as_errors():
+                    self.table.checkout(version)
+                    found = self.table.search().with_row_id(True).select(["_rowid"]).to_arrow()
                 files = fragment_files(manifest.read_bytes())
             except _LANCE_ERRORS:
                 continue
@@ -114,7 +117,9 @@ class DamagedTable:
         """Read rows; where some cannot be read, the halves, so that only these are lost."""
         try:
             assert self.table is not None  # noqa: S101  (there are no identifiers without one)
-            yield from self.table.take_row_ids(ids).to_arrow().to_batches()
+            with panics_as_errors():
+                found = self.table.take_row_ids(ids).to_arrow().to_batches()
+            yield from found
         except _LANCE_ERRORS:
             if len(ids) > 1:
                 yield from self._read(ids[: len(ids) // 2])

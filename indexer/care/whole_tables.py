@@ -9,6 +9,7 @@ from pathlib import Path
 from nearid_search.errors import GalleryCorruptError, GalleryReplacedError, NearIDError
 from nearid_search.indexer.care.checksums import altered_files, read_checksums
 from nearid_search.indexer.care.lance_files import files_in_force
+from nearid_search.indexer.lance_panics import panics_as_errors
 from nearid_search.indexer.manifest import are_replaced
 from nearid_search.indexer.object_tables import store_error
 from nearid_search.indexer.sql import first_sentence
@@ -58,7 +59,8 @@ def reading_tables(tables_dir: Path) -> Iterator[None]:
         StorageError: for one of an object store.
     """
     try:
-        yield
+        with panics_as_errors():
+            yield
     except (NearIDError, ValueError, RuntimeError, OSError) as error:
         # Of what this library says itself, only damage may come of tables that are deleted under their reader.
         if isinstance(error, NearIDError) and not isinstance(error, GalleryCorruptError):

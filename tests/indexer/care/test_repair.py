@@ -133,6 +133,27 @@ def test_index_uploads_and_sums_are_mended_or_set_aside(shop: Shop) -> None:
     assert len(list(shop.folder.rglob("*.damaged"))) == 2
 
 
+def test_where_lance_panics_one_line_is_said_and_repair_mends(shop: Shop) -> None:
+    import lancedb
+
+    newest = min((shop.folder / "tables/images.lance/_versions").glob("*.manifest"))
+    content = newest.read_bytes()
+    for place in range(len(content)):
+        newest.write_bytes(content[:place])
+        try:
+            lancedb.connect(str(shop.folder / "tables")).open_table("images")
+        except Exception as error:  # noqa: BLE001  (the bindings do not export the class)
+            if type(error).__name__ == "RustPanic":
+                break
+    else:
+        pytest.skip("this LanceDB does not panic, wherever the file is cut")
+    read_again()
+    with pytest.raises(GalleryCorruptError, match="cannot be read"):
+        Gallery.open(shop.folder).identities()
+    assert verify_gallery(shop.folder).damaged
+    assert shop.repair().whole
+
+
 def test_a_search_index_that_was_never_finished_is_no_damage(shop: Shop) -> None:
     (shop.folder / "index" / "index.json").unlink()
     (finding,) = verify_gallery(shop.folder).findings
