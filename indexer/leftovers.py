@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from nearid_search.durable_file import remove_file, remove_folder
-from nearid_search.errors import GalleryCorruptError, GalleryMismatchError
+from nearid_search.errors import GalleryCorruptError, GalleryMismatchError, IndexUnusableError
 from nearid_search.indexer.care.set_aside import is_aside
 from nearid_search.indexer.location import UPLOADS_DIRNAME
 from nearid_search.indexer.manifest import DRAFT_NAME, HEAD_NAME, MANIFEST_NAME, TABLES_NAME, read_manifest
+from nearid_search.indexer.search.index_file import sweep
+from nearid_search.indexer.search.index_manifest import INDEX_DIRNAME, read_index_manifest
 
 
 def delete_leftovers(folder: Path) -> None:
@@ -34,3 +37,5 @@ def delete_leftovers(folder: Path) -> None:
                 remove_folder(path)
     for path in (*folder.glob("*.tmp"), *folder.glob(f"{UPLOADS_DIRNAME}/*.tmp")):
         remove_file(path)
+    with suppress(IndexUnusableError):  # what it names is unknown
+        sweep(folder / INDEX_DIRNAME, read_index_manifest(folder / INDEX_DIRNAME))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from killing.cases import Case, Told
 from killing.gallery_state import log_of
 from killing.process import Watched
-from killing.shop import EXAMPLES, WHO, Shop, Shops
+from killing.shop import EXAMPLES, WHO, Shop, Shops, succeed
 from nearid_search.client import Client, CorrectionMade
 from nearid_search.errors import ServiceError
 from nearid_search.image_encoder import ImageEncoder
@@ -112,8 +112,8 @@ class Serving(Case):
                 told.faults.append(f"the picture of entry {number} was acknowledged and is not there")
 
     def go_on(self, told: Told, shop: Shop, shops: Shops) -> None:  # noqa: ARG002  (as of ``Case``)
-        """Make the corrections that are not in the log."""
+        """Make the corrections that are not in the log, and index again."""
         gallery = Gallery.open(shop.gallery)
         for request in REQUESTS[len(log_of(shop.gallery)) :]:
             request.make(gallery, shops.encoder)
-        gallery.corrections.tag("after")  # whoever writes next ends a last correction that is in the log alone
+        succeed(shop.index())  # ends a last correction that is in the log alone, and deletes what is left over

@@ -13,7 +13,7 @@ from nearid_search.errors import GalleryCorruptError, UnreadableImageError
 from nearid_search.image_decoding import decode_image
 from nearid_search.indexer.care.findings import Finding, Part
 from nearid_search.indexer.care.whole_tables import reading_tables
-from nearid_search.indexer.corrections.log import CorrectionLog
+from nearid_search.indexer.corrections.log import LOG_NAME, CorrectionLog
 from nearid_search.indexer.corrections.state import Corrections
 from nearid_search.indexer.gallery import Gallery
 from nearid_search.indexer.ledger import read_records
@@ -39,7 +39,9 @@ class TableRows:
 
     def __init__(self, gallery: Gallery) -> None:
         self._encoder = gallery.manifest.encoder.fingerprint
-        self._corrections = _corrections(gallery.folder)
+        log = _read_log(gallery.folder)
+        self._interrupted = None if log is None else log.pending
+        self._corrections = None if log is None or log.pending is not None else Corrections.of(log.standing)
         self._found: dict[str, tuple[int, str]] = {}
         self._gallery = gallery
         self.count = 0
@@ -51,9 +53,12 @@ class TableRows:
             with reading_tables(tables_dir):
                 tables = open_tables(tables_dir)
                 keys = [self._check_images(name, tables[name]) for name in ("images", "hidden") if name in tables]
-                self._check_keys(np.concatenate(keys), list(read_records(tables["files"])))
+                self._check_keys(keys, list(read_records(tables["files"])))
         except GalleryCorruptError as error:
             yield Finding(Part.TABLES, tables_dir.name, str(error).split(": ", 1)[0], _MENDED)
+        if self._interrupted is not None:
+            what = f"entry {self._interrupted.number} is not in the tables yet, or not in all"
+            yield Finding(Part.LOG, LOG_NAME, what, "carried out by the next command that writes", damage=False)
         for what, (count, first) in self._found.items():
             table, _, row = first.partition(" ")
             more = f", and so do {count - 1} more" if count > 1 else ""
@@ -96,10 +101,14 @@ class TableRows:
                 np.array([one != other for one, other in pairs], bool),
             )
 
-    def _check_keys(self, keys: Keys, ledger: list[FileRecord]) -> None:
-        keys = keys[key_order(keys)]
-        for key in np.unique(keys[1:][keys[1:] == keys[:-1]]):
-            self._note("is there twice", f"images {bytes(key).decode()}")
+    def _check_keys(self, tables: list[Keys], ledger: list[FileRecord]) -> None:
+        # An interrupted correction may have brought a row to one table and not taken it from the other.
+        for found in [np.concatenate(tables)] if self._interrupted is None else tables:
+            keys = found[key_order(found)]
+            for key in np.unique(keys[1:][keys[1:] == keys[:-1]]):
+                self._note("is there twice", f"images {bytes(key).decode()}")
+        if self._interrupted is not None:
+            return
         readable = [record for record in ledger if record.error is None and record.key is not None]
         places = find_keys(keys, np.asarray([(record.key or "").encode() for record in readable], keys.dtype))
         for row in np.flatnonzero(places < 0):
@@ -112,13 +121,12 @@ class TableRows:
         self._found[what] = (count + 1, first)
 
 
-def _corrections(folder: Path) -> Corrections | None:
-    """Return what rows follow; None if that is damaged, or they do not follow the last correction yet."""
+def _read_log(folder: Path) -> CorrectionLog | None:
+    """Return the log of what rows follow; None if it is damaged, which has a finding of its own."""
     try:
-        log = CorrectionLog(folder)
+        return CorrectionLog(folder)
     except GalleryCorruptError:
         return None
-    return None if log.pending is not None else Corrections.of(log.standing)
 
 
 def open_tables(tables_dir: Path) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def holding(log: CorrectionLog, version: int, tables_name: str, *, as_of: str | 
 
 
 def set_tag(tables: Tables, tag: str) -> Tag:
-    """Name the gallery as it is now.
+    """Name the gallery as it is now; naming it so once more changes nothing.
 
     Args:
         tables: the gallery's tables; the caller holds its writer lock.
@@ -120,7 +120,9 @@ def set_tag(tables: Tables, tag: str) -> Tag:
         raise CorrectionError(
             f"{tag!r} cannot be a tag: take letters, digits, dots, hyphens and underscores, a letter first"
         )
-    if tag in _tags(tables["images"]):
+    named = [_tags(table).get(tag, {}).get("version") for table in tables.values()]
+    now = [int(table.version) for table in tables.values()]
+    if tag in _tags(tables["images"]) and named != now:
         raise CorrectionError(f"there is a tag {tag!r} already: take another name")
     for name in sorted(tables, key="images".__eq__):  # the one that is looked at comes last
         tags = tables[name].tags

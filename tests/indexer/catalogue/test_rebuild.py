@@ -98,13 +98,14 @@ def test_what_a_killed_rebuild_has_left_goes_with_the_next_run(shelf: Shelf) -> 
     shelf.index()
     assert shelf.tables() == ["tables", *draft], "the draft was dropped, and with it what was encoded"
     (shelf.gallery / DRAFT_NAME).rename(shelf.gallery / MANIFEST_NAME)  # killed before the old tables were deleted
-    for name in ("manifest.json.tmp", "uploads/0.png.tmp", "uploads/0.png"):
+    for name in ("manifest.json.tmp", "uploads/0.png.tmp", "uploads/0.png", "index/0.vectors"):
         (shelf.gallery / name).parent.mkdir(exist_ok=True)
         (shelf.gallery / name).write_bytes(b"half")
     shelf.index()
     assert shelf.tables() == draft
     assert not list(shelf.gallery.glob("**/*.tmp"))
     assert (shelf.gallery / "uploads/0.png").exists()
+    assert not (shelf.gallery / "index/0.vectors").exists()
 
 
 def test_a_reader_that_a_rebuild_overtakes_opens_the_new_gallery(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:

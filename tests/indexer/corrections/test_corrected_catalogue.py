@@ -170,6 +170,7 @@ def test_a_rejected_identity_is_no_answer_to_that_picture_by_any_name(shop: Shop
 def test_the_gallery_as_it_was_answers_and_comes_back(shop: Shop) -> None:
     corrections = shop.gallery.corrections
     tag = corrections.tag("good")
+    assert corrections.tag("good") == tag, "naming it so again changes nothing"
     before = shop.shown()
     corrections.rename("cup", "mug")
     corrections.reject("catalog/jug/1.png", "mug")

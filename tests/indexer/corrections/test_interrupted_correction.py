@@ -12,6 +12,7 @@ from correction_cases import made_gallery, shown
 
 from nearid_search.errors import GalleryCorruptError, GalleryLockedError
 from nearid_search.indexer import store
+from nearid_search.indexer.care.verify import verify_gallery
 from nearid_search.indexer.corrections import desk as correction_desk
 from nearid_search.indexer.corrections.log import LOG_NAME, CorrectionLog
 from nearid_search.indexer.gallery import Gallery
@@ -85,9 +86,11 @@ def test_a_killed_correction_was_made_or_was_not(
     gallery = made_gallery(tmp_path / ".nearid", {"cup": 2, "jug": 1, "pan": 1})
     vectors = gallery.rows().vectors
     before = shown(gallery)
+    whole = verify_gallery(gallery.folder)
     command = [sys.executable, "-c", KILLED, str(gallery.folder), point, "remove", "cup"]
     process = subprocess.run(command, env=environment(), timeout=120, check=False, capture_output=True, text=True)
     assert process.returncode == -signal.SIGKILL, process.stderr
+    assert verify_gallery(gallery.folder).damaged == whole.damaged
     # Queries see the one or the other, and the next command that writes ends what was begun.
     assert shown(gallery).items() >= {path: name for path, name in before.items() if name != "cup"}.items()
     after = {path: name for path, name in before.items() if name != "cup"} if made else before
