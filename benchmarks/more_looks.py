@@ -1,10 +1,11 @@
 """Do several looks at one picture make a better embedding: its mirror image, its middle, where the head looks, larger?
 
 Each look is encoded by the same head; an embedding of several is the mean of theirs, scaled to length 1, so that its
-scores are close to the mean of all theirs. Each is judged against one plain look, on the same samples and, if there is
-such a folder, on photographs from shops (see `shop_photographs.py`).
+scores are close to the mean of all theirs. Each is judged against one plain look on the same samples, and on photographs
+from shops (see `shop_photographs.py`).
 
-    python benchmarks/more_looks.py identities --split val --shop grocery_packages
+    python benchmarks/more_looks.py identities --split val
+    python benchmarks/more_looks.py --shop grocery_packages
 """
 
 from __future__ import annotations
@@ -116,24 +117,30 @@ def cut(pixels: NDArray[np.uint8], side: float, x: float, y: float) -> NDArray[n
 def main() -> None:
     """Judge every mix and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dataset", type=Path)
+    parser.add_argument("dataset", type=Path, nargs="?")
     parser.add_argument("--split", default="val")
     parser.add_argument("--shop", type=Path)
     options = parser.parse_args()
     load_before = load_average()
-    samples = [_without_masks(sample) for sample in open_dataset(options.dataset).split(options.split)]
     looks = Looks()
+    if options.dataset is not None:
+        write_result("more_looks", judge(options.dataset, options.split, looks), load_before=load_before)
+    if options.shop is not None:
+        write_result("more_looks_shop", _in_shops(options.shop, looks), load_before=load_before)
+
+
+def judge(dataset: Path, split: str, looks: Looks) -> dict[str, Any]:
+    """Judge every mix on a split, each less the plain look."""
+    samples = [_without_masks(sample) for sample in open_dataset(dataset).split(split)]
     embedded = embed_split(samples, looks, on_progress=_tell)
     judging = EvalOptions(masked=False)
     reports = {name: judge_readout(embedded, name, looks.encoder.fingerprint, judging) for name in MIXES}
-    found: dict[str, Any] = {"split": options.split, "identities": len(embedded.placed.samples), "mixes": {}}
+    found: dict[str, Any] = {"split": split, "identities": len(embedded.placed.samples), "mixes": {}}
     for name, report in reports.items():
         figures = {figure: report.figures[figure].as_dict() for figure in FIGURES}
         compared = compare_readouts({HEAD: report, OTHER: reports[PLAIN]}, judging.sampling)[f"{HEAD} - {OTHER}"]
         found["mixes"][name] = {**figures, "less_plain": {figure: compared[figure].as_dict() for figure in FIGURES}}
-    if options.shop is not None:
-        found["shop"] = _in_shops(options.shop, looks)
-    write_result("more_looks", found, load_before=load_before)
+    return found
 
 
 def _in_shops(folder: Path, looks: Looks) -> dict[str, Any]:
