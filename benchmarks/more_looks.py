@@ -1,8 +1,8 @@
 """Do several looks at one picture make a better embedding: its mirror image, its middle, where the head looks, larger?
 
 Each look is encoded by the same head; an embedding of several is the mean of theirs, scaled to length 1, so that its
-scores are close to the mean of all theirs. Each is judged against one plain look on the same samples, and on photographs
-from shops (see `shop_photographs.py`).
+scores are close to the mean of all theirs. Each is judged against one plain look on the same samples, and on
+photographs from shops (see `shop_photographs.py`).
 
     python benchmarks/more_looks.py identities --split val
     python benchmarks/more_looks.py --shop grocery_packages
