@@ -1,7 +1,10 @@
 """What the fuzzer feeds, with its seeds and seeded damage instead of the fuzzer: every end is one of ours."""
 
 import json
+import os
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -46,3 +49,28 @@ def test_a_search_index_that_names_a_file_otherwise_is_unusable(tmp_path: Path) 
     (tmp_path / INDEX_MANIFEST).write_bytes(seal(document))
     with pytest.raises(IndexUnusableError, match="describes no index that this version knows"):
         read_index_manifest(tmp_path)
+
+
+def test_a_parquet_table_that_claims_billions_of_rows_gets_no_memory_for_them() -> None:
+    """Found by fuzzing: a row group of two rows that says it has 86,815,733,375."""
+    finding = Path(__file__).parent / "fuzz_findings" / "labels-of-billions-of-rows.parquet"
+    program = """
+import resource, sys
+from pathlib import Path
+from nearid_search.errors import CatalogueError
+from nearid_search.indexer.catalogue.labels import read_labels
+resource.setrlimit(resource.RLIMIT_DATA, (2**32, 2**32))
+try:
+    read_labels(Path(sys.argv[1]))
+except CatalogueError as error:
+    print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(finding)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert "has no column identity" in done.stdout

@@ -171,7 +171,9 @@ def read_table(source: Path, *, text: Sequence[str]) -> pa.Table:
             options = csv.ConvertOptions(column_types=dict.fromkeys(text, pa.string()), strings_can_be_null=True)
             table = csv.read_csv(source, convert_options=options)
         else:
-            table = parquet.ParquetFile(source).read()
+            with parquet.ParquetFile(source) as file:
+                # In pieces: read whole, a file that claims to have billions of rows would get the memory for them.
+                table = pa.Table.from_batches(list(file.iter_batches()), file.schema_arrow)
         for name in text:
             if table.column_names.count(name) == 1 and not pa.types.is_string(table.column(name).type):
                 column = table.column(name).cast(pa.string())

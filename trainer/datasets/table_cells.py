@@ -18,6 +18,7 @@ from nearid_search.errors import DatasetError, UnreadableImageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyarrow import parquet
 
 TABLE_SUFFIXES = (".arrow", ".parquet")
 CACHE_BYTES = 2**28
@@ -55,11 +56,10 @@ def iter_blocks(path: Path, columns: list[str]) -> Iterator[pa.Table]:
         DatasetError: if the file cannot be read.
     """
     import pyarrow as pa
-    from pyarrow import parquet
 
     with _readable(path):
         if _is_parquet(path):
-            with parquet.ParquetFile(path) as file:
+            with _open_parquet(path) as file:
                 for group in range(file.num_row_groups):
                     block = file.read_row_group(group, columns=columns)
                     block.validate(full=True)
@@ -86,10 +86,8 @@ def image_presence(path: Path, column: str) -> list[bool]:
     _check_image_type(path, column)
     if not _is_parquet(path):
         return [present for block in iter_blocks(path, [column]) for present in _present(block.column(column))]
-    from pyarrow import parquet
-
     presence: list[bool] = []
-    with _readable(path), parquet.ParquetFile(path) as file:
+    with _readable(path), _open_parquet(path) as file:
         for group in range(file.num_row_groups):
             metadata = file.metadata.row_group(group)
             num_rows, num_null = metadata.num_rows, _count_nulls(metadata, column)
@@ -158,15 +156,29 @@ _CACHE = _ColumnCache(CACHE_BYTES)
 
 def _read_column(path: Path, block: int, column: str) -> pa.ChunkedArray:
     import pyarrow as pa
-    from pyarrow import parquet
 
     with _readable(path):
         if _is_parquet(path):
-            with parquet.ParquetFile(path) as file:
+            with _open_parquet(path) as file:
                 return file.read_row_group(block, columns=[column]).column(column)
         batch = next(islice(_batches(_open_arrow(path, [column])), block, None))
         batch.validate(full=True)
         return pa.chunked_array([batch.column(column)])
+
+
+def _open_parquet(path: Path) -> parquet.ParquetFile:
+    """Open a file whose row groups have the rows that they claim: reading one sets memory aside for all of them."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    file = parquet.ParquetFile(path)
+    for number in range(file.num_row_groups):
+        group = file.metadata.row_group(number)
+        values = min((group.column(place).num_values for place in range(group.num_columns)), default=0)
+        if group.num_rows > values:
+            file.close()
+            raise pa.ArrowInvalid(f"row group {number} claims {group.num_rows:,} rows and has {values:,}")
+    return file
 
 
 def _is_parquet(path: Path) -> bool:

@@ -12,7 +12,7 @@ from training_sets import write_table
 from nearid_search.errors import DatasetError, UnreadableImageError
 from nearid_search.trainer.datasets import table_cells
 from nearid_search.trainer.datasets.image_sources import CellImage
-from nearid_search.trainer.datasets.table_cells import image_presence, read_cell, read_schema
+from nearid_search.trainer.datasets.table_cells import image_presence, iter_blocks, read_cell, read_schema
 
 KINDS = ["parquet", "file", "stream", "stream-zstd"]
 STRUCT = pa.struct({"bytes": pa.binary(), "path": pa.string()})
@@ -90,3 +90,11 @@ def test_few_columns_are_kept_and_answers_stay_right(tmp_path: Path) -> None:
         column = cache.column((path, status.st_mtime_ns, status.st_size, block, "image"))
         assert column.to_pylist() == [bytes([row]) * 1000 for row in (2 * block, 2 * block + 1)]
         assert cache._num_bytes == sum(kept.nbytes for kept in cache._columns.values()) <= 5000
+
+
+def test_a_row_group_that_claims_more_rows_than_it_has_is_refused(tmp_path: Path) -> None:
+    finding = Path(__file__).parents[2] / "fuzz_findings" / "labels-of-billions-of-rows.parquet"
+    path = tmp_path / "table.parquet"
+    path.write_bytes(finding.read_bytes())
+    with pytest.raises(DatasetError, match="claims 86,815,733,375 rows and has 2"):
+        list(iter_blocks(path, ["shelf"]))
