@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nearid_search.backbones.dinov2_small import open_dinov2_small, pool_layers
+from nearid_search.backbones.dinov2_small import open_dinov2_small
+from nearid_search.backbones.dinov2_small_readout import pool_layers
 from nearid_search.backbones.dinov2_small_variant import WIDTH
 from nearid_search.images import read_image
 from nearid_search.similarity import unit_rows

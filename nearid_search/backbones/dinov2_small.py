@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.backbones.base import Backbone, BackboneSpec
-from nearid_search.backbones.dinov2_small_variant import NAME, WIDTH, Dinov2Variant
+from nearid_search.backbones.dinov2_small_readout import LayerReadout
+from nearid_search.backbones.dinov2_small_variant import NAME, Dinov2Variant
 from nearid_search.backbones.openvino_extra import has_bfloat16_instructions, has_openvino
 from nearid_search.backbones.patch_colour import WithPatchColours
 from nearid_search.device import cuda_generation
@@ -110,7 +111,7 @@ def _open_network(path: Path, device: str, dtype: str, variant: Dinov2Variant) -
     return open_torch_dinov2_small(path, device, dtype, variant)
 
 
-class OnnxDinov2Small:
+class OnnxDinov2Small(LayerReadout):
     """The backbone in float32 on the CPU.
 
     Args:
@@ -162,35 +163,6 @@ class OnnxDinov2Small:
         layers: list[Any] = self._session.run(self._outputs, {INPUT: pixels})
         return (np.concatenate([layer[:, 1:] for layer in layers], axis=2),)
 
-    def pooled(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Compute the frozen readout.
-
-        Args:
-            images: (B, S, S, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
-
-        Returns:
-            (B, 384 x layers) float32.
-
-        Raises:
-            ShapeError: if ``images`` has another shape or dtype.
-        """
-        return self.features(images)[1]
-
-    def features(self, images: NDArray[np.uint8]) -> tuple[tuple[NDArray[np.float32], ...], NDArray[np.float32]]:
-        """Compute tokens and frozen readout in one pass of the network.
-
-        Args:
-            images: (B, S, S, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
-
-        Returns:
-            What ``tokens`` and ``pooled`` give.
-
-        Raises:
-            ShapeError: if ``images`` has another shape or dtype.
-        """
-        tokens = self.tokens(images)
-        return tokens, pool_layers(tokens[0])
-
     def token_graph(self) -> onnx.ModelProto:
         """Build the graph that computes the tokens.
 
@@ -221,20 +193,6 @@ class OnnxDinov2Small:
         for side in model.graph.input[0].type.tensor_type.shape.dim[2:]:
             side.dim_value = self._variant.size
         return model
-
-
-def pool_layers(tokens: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Pool tokens so that every layer weighs alike: later layers have longer tokens and would drown the earlier ones.
-
-    Args:
-        tokens: (B, N, L x 384) float32, layers side by side.
-
-    Returns:
-        (B, L x 384) float32, each layer's part of unit length.
-    """
-    peaks = tokens.max(axis=1).reshape(len(tokens), tokens.shape[2] // WIDTH, WIDTH)
-    unit: NDArray[np.float32] = peaks / np.linalg.norm(peaks, axis=2, keepdims=True)
-    return unit.reshape(len(tokens), tokens.shape[2])
 
 
 def layer_output(layer: int) -> str:

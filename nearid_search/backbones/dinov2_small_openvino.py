@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nearid_search.backbones.base import BackboneSpec
-from nearid_search.backbones.dinov2_small import INPUT, layer_output, make_spec, pool_layers
+from nearid_search.backbones.dinov2_small import INPUT, layer_output, make_spec
+from nearid_search.backbones.dinov2_small_readout import LayerReadout
 from nearid_search.backbones.dinov2_small_variant import PATCH, WIDTH, Dinov2Variant
 from nearid_search.backbones.openvino_extra import import_openvino
 
@@ -21,7 +22,7 @@ _POSITIONS, _RESIZED_POSITIONS = "onnx::Reshape_1962", "/backbone/embeddings/Res
 _CUBIC = -0.75  # the coefficient of the graph's Resize
 
 
-class OpenvinoDinov2Small:
+class OpenvinoDinov2Small(LayerReadout):
     """The backbone in bfloat16 on the CPU; in float32 where the processor has no instructions for bfloat16.
 
     Images are computed side by side, each on one thread, so an image's features depend neither on its batch nor on
@@ -78,35 +79,6 @@ class OpenvinoDinov2Small:
                 self._queue.start_async({INPUT: image[None]}, tokens[row])
             self._queue.wait_all()
         return (tokens,)
-
-    def pooled(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Compute the frozen readout.
-
-        Args:
-            images: (B, S, S, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
-
-        Returns:
-            (B, 384 x layers) float32.
-
-        Raises:
-            ShapeError: if ``images`` has another shape or dtype.
-        """
-        return self.features(images)[1]
-
-    def features(self, images: NDArray[np.uint8]) -> tuple[tuple[NDArray[np.float32], ...], NDArray[np.float32]]:
-        """Compute tokens and frozen readout in one pass of the network.
-
-        Args:
-            images: (B, S, S, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
-
-        Returns:
-            What ``tokens`` and ``pooled`` give.
-
-        Raises:
-            ShapeError: if ``images`` has another shape or dtype.
-        """
-        tokens = self.tokens(images)
-        return tokens, pool_layers(tokens[0])
 
     def _cut(self, openvino: Any, whole: Any) -> Any:  # noqa: ANN401  (the module, and openvino.Model twice)
         """Keep the graph up to the layers read, for one image of the one size, its position grid resized already.
