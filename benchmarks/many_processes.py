@@ -138,9 +138,8 @@ def count(crowd: Sequence[Member]) -> dict[str, Any]:
             states = {(line.get("tables"), line.get("version")) for line in lines}
             overtaken = sum(line.get("overtaken", False) for line in lines)
             found[role] = {"processes": len(members), "times": len(lines), "different_states": len(states)}
-            found[role]["overtaken"] = (
-                overtaken  # were told that a rebuild had deleted the tables that they were reading
-            )
+            # Those that were told that a rebuild had deleted the tables that they were reading.
+            found[role]["overtaken"] = overtaken
             continue
         outcomes = Counter(line["outcome"] for line in lines)
         longest = max((line["seconds"] for line in lines if line["outcome"] == "done"), default=0.0)

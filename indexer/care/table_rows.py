@@ -103,18 +103,23 @@ class TableRows:
 
     def _check_keys(self, tables: list[Keys], ledger: list[FileRecord]) -> None:
         # An interrupted correction may have brought a row to one table and not taken it from the other.
-        for found in [np.concatenate(tables)] if self._interrupted is None else tables:
-            keys = found[key_order(found)]
-            for key in np.unique(keys[1:][keys[1:] == keys[:-1]]):
-                self._note("is there twice", f"images {bytes(key).decode()}")
         if self._interrupted is not None:
+            for keys in tables:
+                self._check_twice(keys[key_order(keys)])
             return
+        keys = np.concatenate(tables)
+        keys = keys[key_order(keys)]
+        self._check_twice(keys)
         readable = [record for record in ledger if record.error is None and record.key is not None]
         places = find_keys(keys, np.asarray([(record.key or "").encode() for record in readable], keys.dtype))
         for row in np.flatnonzero(places < 0):
             path = readable[row].path
             if (self._gallery.home / path).exists():  # of one that is gone a stopped run may have left the entry
                 self._note("is in the ledger of files and not among the images", f"files {path}")
+
+    def _check_twice(self, keys: Keys) -> None:
+        for key in np.unique(keys[1:][keys[1:] == keys[:-1]]):
+            self._note("is there twice", f"images {bytes(key).decode()}")
 
     def _note(self, what: str, row: str) -> None:
         count, first = self._found.get(what, (0, row))

@@ -18,31 +18,11 @@ class LayerReadout(ABC):
         """Compute patch tokens; see ``Backbone``."""
 
     def pooled(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Compute the frozen readout.
-
-        Args:
-            images: (B, S, S, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
-
-        Returns:
-            (B, 384 x layers) float32.
-
-        Raises:
-            ShapeError: if ``images`` has another shape or dtype.
-        """
+        """Compute the frozen readout, (B, 384 x layers); see ``Backbone``."""
         return self.features(images)[1]
 
     def features(self, images: NDArray[np.uint8]) -> tuple[tuple[NDArray[np.float32], ...], NDArray[np.float32]]:
-        """Compute tokens and frozen readout in one pass of the network.
-
-        Args:
-            images: (B, S, S, 3) uint8, resized by ``spec.preprocessing``; B may be 0.
-
-        Returns:
-            What ``tokens`` and ``pooled`` give.
-
-        Raises:
-            ShapeError: if ``images`` has another shape or dtype.
-        """
+        """Compute tokens and frozen readout in one pass of the network; see ``Backbone``."""
         tokens = self.tokens(images)
         return tokens, pool_layers(tokens[0])
 
