@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,9 +21,9 @@ import numpy as np
 from identity_renderer.colour import to_lab
 from numpy.typing import NDArray
 from record import describe_machine
+from whole_pictures import embed_whole
 
 from nearid_search.encoder import IdentityEncoder
-from nearid_search.eval.embedded_split import embed_split
 from nearid_search.eval.intervals import bootstrap_interval
 from nearid_search.eval.protocols.pairs import pair_margins
 from nearid_search.eval.readouts import OwnReadout
@@ -62,7 +61,7 @@ def measure(samples: Sequence[Sample], encoder: IdentityEncoder) -> dict[str, An
     """
     masks = {image: view.mask for sample in samples for view in sample.views for image in _pictures(view) if view.mask}
     readout = OwnReadout(encoder)
-    embedded = embed_split([_recolours_only(sample) for sample in samples], readout, on_progress=_tell)
+    embedded = embed_whole([_recolours_only(sample) for sample in samples], readout)
     margins = pair_margins(embedded.placed.rows, embedded.embeddings[readout.name])
     present = margins.triples[:, :, 0] >= 0
     identities = np.broadcast_to(margins.samples[:, None], present.shape)[present]
@@ -85,7 +84,7 @@ def _pictures(view: View) -> list[ImageSource]:
 
 def _recolours_only(sample: Sample) -> Sample:
     views = [
-        replace(view, mask=None, distractors={name: each for name, each in view.distractors.items() if name == SOURCE})
+        replace(view, distractors={name: each for name, each in view.distractors.items() if name == SOURCE})
         for view in sample.views
     ]
     return replace(sample, views=tuple(views))
@@ -103,11 +102,6 @@ def _colours(image: ImageSource, masks: Mapping[ImageSource, ImageSource]) -> ND
 def _distance(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
     distance: NDArray[np.float64] = np.abs(first - second).mean(axis=1)
     return distance
-
-
-def _tell(done: int, total: int) -> None:
-    if done % 512 < 8:
-        print(f"  {done:,} of {total:,}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,7 @@ photographs from shops (see `shop_photographs.py`).
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 from record import load_average, write_result
 from shop_photographs import rank
+from whole_pictures import embed_whole
 
 from nearid_search.backbones.registry import open_backbone
 from nearid_search.encoder import IdentityEncoder
 from nearid_search.eval.comparisons import compare_readouts
-from nearid_search.eval.embedded_split import embed_split
 from nearid_search.eval.evaluate import EvalOptions, judge_readout
 from nearid_search.eval.readouts import HEAD, OTHER, Vectors
 from nearid_search.head_numpy import attention, embed
 from nearid_search.images import read_image
 from nearid_search.similarity import unit_rows
-from nearid_search.trainer.datasets import Sample, open_dataset
+from nearid_search.trainer.datasets import open_dataset
 
 PLAIN = "plain"
 MIXES: Mapping[str, tuple[str, ...]] = {
@@ -131,8 +129,7 @@ def main() -> None:
 
 def judge(dataset: Path, split: str, looks: Looks) -> dict[str, Any]:
     """Judge every mix on a split, each less the plain look."""
-    samples = [_without_masks(sample) for sample in open_dataset(dataset).split(split)]
-    embedded = embed_split(samples, looks, on_progress=_tell)
+    embedded = embed_whole(open_dataset(dataset).split(split), looks)
     judging = EvalOptions(masked=False)
     reports = {name: judge_readout(embedded, name, looks.encoder.fingerprint, judging) for name in MIXES}
     found: dict[str, Any] = {"split": split, "identities": len(embedded.placed.samples), "mixes": {}}
@@ -147,15 +144,6 @@ def _in_shops(folder: Path, looks: Looks) -> dict[str, Any]:
     paths = sorted(folder.glob("*/*.jpg"))
     parts = [looks.vectors([read_image(path, min_side=looks.encoder.min_side).pixels]) for path in paths]
     return {name: list(rank(paths, np.concatenate([part[name] for part in parts]))) for name in MIXES}
-
-
-def _without_masks(sample: Sample) -> Sample:
-    return replace(sample, views=tuple(replace(view, mask=None) for view in sample.views))
-
-
-def _tell(done: int, total: int) -> None:
-    if done % 256 < 8:
-        print(f"  {done:,} of {total:,}", file=sys.stderr)
 
 
 if __name__ == "__main__":

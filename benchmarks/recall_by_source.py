@@ -11,16 +11,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from record import describe_machine
+from whole_pictures import embed_whole
 
 from nearid_search.encoder import IdentityEncoder
-from nearid_search.eval.embedded_split import PlacedSamples, embed_split
+from nearid_search.eval.embedded_split import PlacedSamples
 from nearid_search.eval.protocols.gallery import evaluate_gallery
 from nearid_search.eval.readouts import OwnReadout
 from nearid_search.trainer.datasets import Sample, open_dataset
@@ -38,7 +38,7 @@ def main() -> None:
     options = parser.parse_args()
     settings = {} if options.backbone is None else {"backbone": options.backbone}
     encoder = IdentityEncoder.open(**settings, head=None if options.head == "none" else options.head, device="auto")
-    samples = [_without_masks(sample) for sample in open_dataset(options.dataset).split(options.split)]
+    samples = open_dataset(options.dataset).split(options.split)
     report = measure(samples, encoder)
     print(json.dumps({"split": options.split, "encoder": encoder.fingerprint, **report, **describe_machine()}))
 
@@ -54,7 +54,7 @@ def measure(samples: Sequence[Sample], encoder: IdentityEncoder) -> dict[str, An
         Under ``galleries``, by the sources in the gallery, its figures and how many pictures it holds.
     """
     readout = OwnReadout(encoder)
-    embedded = embed_split(samples, readout, on_progress=_tell)
+    embedded = embed_whole(samples, readout)
     sources = sorted({source for sample in samples for view in sample.views for source in view.distractors})
     wanted: dict[str, Callable[[str], bool]] = {"none": lambda _: False}
     wanted.update({source: source.__eq__ for source in sources})
@@ -79,15 +79,6 @@ def _with_sources(placed: PlacedSamples, keep: Callable[[str], bool]) -> PlacedS
         for sample in placed.rows
     )
     return PlacedSamples(placed.samples, rows)
-
-
-def _without_masks(sample: Sample) -> Sample:
-    return replace(sample, views=tuple(replace(view, mask=None) for view in sample.views))
-
-
-def _tell(done: int, total: int) -> None:
-    if done % 512 < 8:
-        print(f"  {done:,} of {total:,}", file=sys.stderr)
 
 
 if __name__ == "__main__":
