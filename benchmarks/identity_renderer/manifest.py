@@ -51,6 +51,7 @@ def write_manifest(out: Path, facts: Mapping[str, object]) -> Counter[str]:
         rows += map(_with_degrees, record["rows"])
         drops.update(record["drops"])
     rows.sort(key=lambda row: str(row["path"]))
+    # Replaced, not written over: a larger set may begin as links to the files of a smaller one.
     partial = out / ".manifest.partial"
     pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), partial)
     partial.replace(out / "manifest.parquet")
@@ -65,7 +66,8 @@ def write_manifest(out: Path, facts: Mapping[str, object]) -> Counter[str]:
         "photographs": album.SOURCES,
         "meshes": _credits(rows),
     }
-    (out / "manifest.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
+    partial.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
+    partial.replace(out / "manifest.json")
     return counts
 
 

@@ -1,4 +1,6 @@
 import json
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +47,19 @@ def test_manifest_is_one_that_the_trainer_reads(tmp_path: Path) -> None:
     assert summary["meshes"] == [
         {"mesh": "Scopia/kettle", "collection": "Scopia", "licence": "CC-BY-3.0", "creator": "Somebody"}
     ]
+
+
+def test_a_set_that_begins_as_links_leaves_the_first_as_it_is(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    write_json(first / RECORDS / "kettle-0.json", {"rows": [row("a.jpg", "1", "positive")], "drops": {}})
+    write_manifest(first, {"command": "the first"})
+    shutil.copytree(first, second, copy_function=os.link)
+    write_json(second / RECORDS / "kettle-1.json", {"rows": [row("b.jpg", "1", "positive")], "drops": {}})
+    before = [(first / name).read_bytes() for name in ("manifest.json", "manifest.parquet")]
+
+    assert write_manifest(second, {"command": "the second"}) == {"test positive": 2}
+
+    assert [(first / name).read_bytes() for name in ("manifest.json", "manifest.parquet")] == before
 
 
 def test_complete_and_failed_identities_are_done(tmp_path: Path) -> None:
