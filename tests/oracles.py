@@ -59,6 +59,8 @@ def nearid(
     positive_mask: Mask,
     distractor_mask: Mask,
     temperature: float,
+    *,
+    every_distractor: bool = False,
 ) -> tuple[float, float]:
     """Discrimination and ranking, each the mean of its terms or zero where it has none."""
     samples = range(len(anchors))
@@ -71,7 +73,8 @@ def nearid(
         for i in samples:
             if positive_mask[i, p]:
                 below = [_exp_logit(anchors[i], g, temperature) for j in samples for g in own[j]]
-                below += [_exp_logit(anchors[i], r, temperature) for r in nearby[i]]
+                met = [r for j in samples for r in nearby[j]] if every_distractor else nearby[i]
+                below += [_exp_logit(anchors[i], r, temperature) for r in met]
                 terms.append(-math.log(_exp_logit(anchors[i], positives[i, p], temperature) / sum(below)))
         if terms:
             slots.append(sum(terms) / len(terms))

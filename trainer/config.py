@@ -51,16 +51,21 @@ class LossConfig:
         name: "nearid", "info_nce" or "supcon".
         alpha: weight of the ranking term (arXiv 2604.01973: 0.5); higher keeps more graded similarity.
         temperature: of the softmax.
+        every_distractor: an anchor meets the distractors of every identity of the batch, not of its own alone; "nearid"
+            only. Things are told apart better in a gallery that holds look-alikes.
     """
 
     name: Literal["nearid", "info_nce", "supcon"] = "nearid"
     alpha: float = 0.5
     temperature: float = 0.07
+    every_distractor: bool = False
 
     def __post_init__(self) -> None:
         _require(self.name in _LOSSES, "loss.name", self.name, " or ".join(_LOSSES))
         _require(0 <= self.alpha < math.inf, "loss.alpha", self.alpha, "0 or more")
         _require(0 < self.temperature < math.inf, "loss.temperature", self.temperature, "above 0")
+        fits = self.name == "nearid" or not self.every_distractor
+        _require(fits, "loss.every_distractor", self.every_distractor, f"false with loss.name {self.name!r}")
 
 
 @dataclass(frozen=True, kw_only=True)

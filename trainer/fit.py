@@ -238,6 +238,7 @@ class HeadFit:
             distractor_mask=torch.from_numpy(batch.distractors != NONE).to(self._device),
             alpha=self._config.loss.alpha,
             temperature=self._config.loss.temperature,
+            every_distractor=self._config.loss.every_distractor,
         )
 
     def _embed(self, rows: NDArray[np.int64], step: int) -> Embeddings:

@@ -7,7 +7,7 @@ sample i. All vectors are scaled to unit length and l(u, v) = u·v / temperature
     same identity  > discrimination >  near-identity distractor  > ranking >  any other object
 
 The equations are those of Cvejic et al., *NearID*, arXiv 2604.01973, with one difference: there a padded slot stays in
-the sums as the embedding of an empty picture, here it is in none.
+the sums as the embedding of an empty picture, here it is in none. ``every_distractor`` is ours.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ def nearid_loss(
     distractor_mask: Tensor | None = None,
     alpha: float = 0.5,
     temperature: float = 0.07,
+    every_distractor: bool = False,
 ) -> LossTerms:
     """Pull positives above the distractors, and keep the distractors above random others.
 
@@ -65,6 +66,8 @@ def nearid_loss(
         distractor_mask: (B, K) bool, likewise.
         alpha: weight of the ranking, >= 0.
         temperature: divides the cosines, > 0.
+        every_distractor: let an anchor meet the valid distractors of all samples in the discrimination, r_jk for every
+            j, as it will in a gallery that holds them; the published loss has only those of its own sample.
 
     Returns:
         Scalars in the dtype of the computation.
@@ -82,7 +85,9 @@ def nearid_loss(
     to_own = to_pool.diagonal().T  # l(a_i, g_ip)
     to_distractors = _logits("id,ikd->ik", anchors, distractors, temperature)
 
-    everything = torch.cat([_hide(to_pool, has_positive).flatten(1), _hide(to_distractors, has_distractor)], dim=1)
+    below = to_distractors if not every_distractor else _logits("id,jkd->ijk", anchors, distractors, temperature)
+    hidden = (_hide(to_pool, has_positive), _hide(below, has_distractor))
+    everything = torch.cat([logits.flatten(1) for logits in hidden], dim=1)
     losses = everything.logsumexp(1)[:, None] - to_own
     discrimination = _mean(_mean(losses, has_positive, 0), has_positive.any(0), 0)
 
@@ -102,10 +107,12 @@ def info_nce_loss(
     distractor_mask: Tensor | None = None,
     alpha: float = 0.5,
     temperature: float = 0.07,
+    every_distractor: bool = False,  # noqa: ARG001  (one signature for all)
 ) -> LossTerms:
     """Plain InfoNCE: the discrimination of :func:`nearid_loss` with the positives of the batch alone below the line.
 
-    Arguments and errors are those of :func:`nearid_loss`. Distractors and ``alpha`` are checked, then ignored.
+    Arguments and errors are those of :func:`nearid_loss`. Distractors and ``alpha`` are checked, then ignored, as is
+    ``every_distractor``.
 
     Returns:
         The ranking is zero and the total is the discrimination.
@@ -125,6 +132,7 @@ def supcon_loss(
     distractor_mask: Tensor | None = None,
     alpha: float = 0.5,
     temperature: float = 0.07,
+    every_distractor: bool = False,  # noqa: ARG001  (one signature for all)
 ) -> LossTerms:
     """Supervised contrastive loss (Khosla et al., arXiv 2004.11362, L_out) over all views: anchors and positives alike.
 

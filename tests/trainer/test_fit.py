@@ -118,8 +118,9 @@ def test_a_run_with_other_batches_differs_and_resumes_bit_for_bit(
     assert plain.weights() != straight.weights()
 
 
-def test_every_view_averages_the_loss_over_its_batches(store: FeatureStore, tmp_path: Path) -> None:
-    run = Run(tmp_path / "run", store, every_view=True)
+@pytest.mark.parametrize("every", [False, True])
+def test_every_view_averages_the_loss_over_its_batches(store: FeatureStore, tmp_path: Path, *, every: bool) -> None:
+    run = Run(tmp_path / "run", store, every_view=True, loss={"every_distractor": every})
     drawn = BatchSampler(
         samples(0, 8), batch_size=4, max_positives=2, max_distractors=3, seed=run.config.seed, every_view=True
     )
@@ -129,8 +130,11 @@ def test_every_view_averages_the_loss_over_its_batches(store: FeatureStore, tmp_
             run.head([torch.from_numpy(scale) for scale in store.tokens(slot.ravel().clip(0))]).reshape(*slot.shape, -1)
             for slot in (batch.anchors, batch.positives, batch.distractors)
         )
-        has_positive, has_distractor = torch.from_numpy(batch.positives >= 0), torch.from_numpy(batch.distractors >= 0)
-        loss = nearid_loss(anchors, positives, distractors, positive_mask=has_positive, distractor_mask=has_distractor)
+        masks = {
+            "positive_mask": torch.from_numpy(batch.positives >= 0),
+            "distractor_mask": torch.from_numpy(batch.distractors >= 0),
+        }
+        loss = nearid_loss(anchors, positives, distractors, **masks, every_distractor=every)
         losses.append(float(loss.total.detach()))
     assert len(losses) == 3
     assert run.fit.step(0)["loss"] == pytest.approx(np.mean(losses), rel=1e-5)

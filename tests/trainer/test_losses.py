@@ -1,6 +1,7 @@
 """The objectives against loops in NumPy, pytorch-metric-learning, finite differences and a case worked by hand."""
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor
 from nearid_search.errors import ConfigError, ShapeError
 from nearid_search.trainer.losses import LossTerms, info_nce_loss, nearid_loss, supcon_loss
 
-LOSSES = (nearid_loss, info_nce_loss, supcon_loss)
+LOSSES = (nearid_loss, partial(nearid_loss, every_distractor=True), info_nce_loss, supcon_loss)
 NAMES = ("anchors", "positives", "distractors")
 # B, P, K, share of valid slots.
 SHAPES = (
@@ -50,15 +51,13 @@ def values(terms: LossTerms) -> list[float]:
     return [terms.total.item(), terms.discrimination.item(), terms.ranking.item()]
 
 
+@pytest.mark.parametrize("every", [False, True])
 @pytest.mark.parametrize("temperature", [0.07, 1.0])
 @every_shape
-def test_nearid_equals_the_loops(b: int, p: int, k: int, share: float, temperature: float) -> None:
+def test_nearid_equals_the_loops(b: int, p: int, k: int, share: float, temperature: float, *, every: bool) -> None:
     inputs = batch(b, p, k, share)
-    terms = nearid_loss(**inputs, alpha=0.3, temperature=temperature)
-    anchors, positives, distractors, positive_mask, distractor_mask = arrays(inputs)
-    discrimination, ranking = oracles.nearid(
-        anchors, positives, distractors, positive_mask, distractor_mask, temperature=temperature
-    )
+    terms = nearid_loss(**inputs, alpha=0.3, temperature=temperature, every_distractor=every)
+    discrimination, ranking = oracles.nearid(*arrays(inputs), temperature=temperature, every_distractor=every)
     expected = [discrimination + 0.3 * ranking, discrimination, ranking]
     np.testing.assert_allclose(values(terms), expected, rtol=1e-12, atol=1e-12)
 

@@ -48,6 +48,10 @@ def test_the_resolved_settings_make_the_same_config() -> None:
         ({**PLACES, "codec": {"pca_dim": 96.0}}, r"codec\.pca_dim must be a whole number .* got 96\.0"),
         ({**PLACES, "loss": {"temperature": 0}}, r"loss\.temperature must be above 0, got 0\.0"),
         ({**PLACES, "loss": {"alpha": -0.5}}, r"loss\.alpha must be 0 or more, got -0\.5"),
+        (
+            {**PLACES, "loss": {"name": "supcon", "every_distractor": True}},
+            r"loss\.every_distractor must be false with loss\.name 'supcon', got True",
+        ),
         ({**PLACES, "loss": {"alpha": float("nan")}}, r"loss\.alpha must be 0 or more, got nan"),
         ({**PLACES, "augment": {"flip": 2}}, r"augment\.flip must be .* got 2"),
         ({**PLACES, "augment": {"hue": 0.1}}, r"unknown setting 'augment\.hue'"),
