@@ -130,11 +130,14 @@ def test_every_view_averages_the_loss_over_its_batches(store: FeatureStore, tmp_
             run.head([torch.from_numpy(scale) for scale in store.tokens(slot.ravel().clip(0))]).reshape(*slot.shape, -1)
             for slot in (batch.anchors, batch.positives, batch.distractors)
         )
-        masks = {
-            "positive_mask": torch.from_numpy(batch.positives >= 0),
-            "distractor_mask": torch.from_numpy(batch.distractors >= 0),
-        }
-        loss = nearid_loss(anchors, positives, distractors, **masks, every_distractor=every)
+        loss = nearid_loss(
+            anchors,
+            positives,
+            distractors,
+            positive_mask=torch.from_numpy(batch.positives >= 0),
+            distractor_mask=torch.from_numpy(batch.distractors >= 0),
+            every_distractor=every,
+        )
         losses.append(float(loss.total.detach()))
     assert len(losses) == 3
     assert run.fit.step(0)["loss"] == pytest.approx(np.mean(losses), rel=1e-5)

@@ -57,7 +57,8 @@ def values(terms: LossTerms) -> list[float]:
 def test_nearid_equals_the_loops(b: int, p: int, k: int, share: float, temperature: float, *, every: bool) -> None:
     inputs = batch(b, p, k, share)
     terms = nearid_loss(**inputs, alpha=0.3, temperature=temperature, every_distractor=every)
-    discrimination, ranking = oracles.nearid(*arrays(inputs), temperature=temperature, every_distractor=every)
+    named = {name: tensor.detach().numpy() for name, tensor in inputs.items()}
+    discrimination, ranking = oracles.nearid(**named, temperature=temperature, every_distractor=every)
     expected = [discrimination + 0.3 * ranking, discrimination, ranking]
     np.testing.assert_allclose(values(terms), expected, rtol=1e-12, atol=1e-12)
 
