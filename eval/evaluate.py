@@ -29,7 +29,7 @@ from nearid_search.eval.protocols.verification import evaluate_verification
 from nearid_search.eval.readouts import FROZEN, HEAD, MEAN, OTHER, Readouts
 from nearid_search.head_file import LoadedHead
 from nearid_search.images import IMAGE_SUFFIXES
-from nearid_search.indexer.search.backend import BACKENDS
+from nearid_search.indexer.search.backend import check_backend, require_backend
 from nearid_search.trainer.datasets import Dataset, Sample
 from nearid_search.trainer.datasets.checks import check_identities
 from nearid_search.trainer.datasets.image_sources import FileImage, ImageSource
@@ -79,8 +79,7 @@ class EvalOptions:
         for name, least in (("seed", 0), ("resamples", 1), ("folds", 2), ("batch_size", 1)):
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} must be {least} or more, got {getattr(self, name)}")
-        if self.backend not in BACKENDS:
-            raise ConfigError(f"unknown backend {self.backend!r}: use one of {', '.join(BACKENDS)}")
+        check_backend(self.backend)
 
     @property
     def sampling(self) -> Sampling:
@@ -133,12 +132,13 @@ def evaluate(
         The report. Figures that do not exist are NaN and say why.
 
     Raises:
-        ConfigError: if there is a head to compare with and none to compare.
+        ConfigError: if there is a head to compare with and none to compare, or the backend needs a stored gallery.
         DatasetError: if the split is unknown, empty or unreadable, or an identity or view contradicts another.
-        MissingExtraError: if the index to compare with exact search is not installed.
+        DeviceUnavailableError, MissingExtraError: if the index to compare with exact search cannot be had here.
     """
     started = time.perf_counter()
     options, listener = options or EvalOptions(), listener or EvalListener()
+    require_backend(options.backend)
     readouts = Readouts(encoder, other=compare)
     samples = _samples_of(dataset, split, masked=options.masked)
     others = list(fillers)

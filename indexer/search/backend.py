@@ -56,6 +56,28 @@ def check_backend(name: str) -> str:
     return name
 
 
+def require_backend(name: str, *, device: str = "auto") -> None:
+    """Make sure that ``make_backend`` can make a backend, before the work that it is wanted for.
+
+    Args:
+        name: of the backend.
+        device: as for ``make_backend``.
+
+    Raises:
+        ConfigError, DeviceUnavailableError, MissingExtraError: as from ``make_backend``.
+    """
+    if check_backend(name) == LANCE:
+        raise ConfigError(f"{LANCE} searches a stored gallery: make one with nearid-search index --backend {LANCE}")
+    if name == GPU:
+        from nearid_search.indexer.search.faiss_gpu import find_gpus
+
+        find_gpus(device)
+    elif name not in ("auto", "exact"):
+        from nearid_search.indexer.search.faiss_install import import_faiss
+
+        import_faiss(f"the {name} backend")
+
+
 def make_backend(name: str, gallery: Embeddings, *, device: str = "auto") -> VectorBackend:
     """Build a backend over embeddings in memory.
 
@@ -70,8 +92,7 @@ def make_backend(name: str, gallery: Embeddings, *, device: str = "auto") -> Vec
         DeviceUnavailableError: if it needs a GPU and FAISS finds none.
         MissingExtraError: if FAISS is needed and not installed.
     """
-    if check_backend(name) == LANCE:
-        raise ConfigError(f"{LANCE} searches a stored gallery: make one with nearid-search index --backend {LANCE}")
+    require_backend(name, device=device)
     if name in ("auto", "exact"):
         from nearid_search.indexer.search.exact import ExactBackend
 

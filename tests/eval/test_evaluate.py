@@ -1,6 +1,7 @@
 """An evaluation from pictures on disk to the report, with the real backbone."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from small_heads import write_head
 from training_sets import Drawn, file_name, two_views, write_folder, write_manifest
 
 from nearid_search.encoder import IdentityEncoder
-from nearid_search.errors import ConfigError, DatasetError
+from nearid_search.errors import ConfigError, DatasetError, MissingExtraError
 from nearid_search.eval.eval_report import EvalReport
 from nearid_search.eval.evaluate import EvalListener, EvalOptions, evaluate, find_fillers
 from nearid_search.trainer.datasets import open_dataset
@@ -216,6 +217,29 @@ def test_what_must_not_be_judged_is_refused(tmp_path: Path, folder: Path, encode
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError, match="holds no pictures"):
         find_fillers(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    ("backend", "error", "message"),
+    [
+        ("faiss-flat", MissingExtraError, r"pip install 'nearid-search\[cpu\]'"),
+        ("lance-ivf-rq", ConfigError, "searches a stored gallery"),
+    ],
+)
+def test_a_backend_that_cannot_be_had_is_refused_before_any_work(
+    folder: Path,
+    encoder: IdentityEncoder,
+    monkeypatch: pytest.MonkeyPatch,
+    backend: str,
+    error: type[Exception],
+    message: str,
+) -> None:
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    done: list[int] = []
+    listener = EvalListener(on_embed=lambda *_: done.append(1))
+    with pytest.raises(error, match=message):
+        evaluate(open_dataset(folder), encoder, options=EvalOptions(backend=backend), listener=listener)
+    assert not done
 
 
 @pytest.mark.parametrize(
