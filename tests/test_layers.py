@@ -76,6 +76,7 @@ LAYERS = (
         "map_ahead",
         "object_storage",
         "opencv_extra",
+        "parquet_claims",
         "picture_page",
         "processes",
         "sealed_json",

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nearid_search.errors import EmbeddingsError
 from nearid_search.indexer.catalogue.labels import RESERVED_COLUMNS
 from nearid_search.indexer.schema import is_storable_name
+from nearid_search.parquet_claims import check_claimed_rows
 from nearid_search.similarity import Embeddings, unit_rows
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class EmbeddingsFile:
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise self._unreadable(error) from error
         try:
+            check_claimed_rows(self._file.metadata)
             schema = self._file.schema_arrow
             self._check_columns(schema, ("embedding", *needs))
             self._types: dict[str, Any] = {

@@ -15,6 +15,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from nearid_search.errors import DatasetError, UnreadableImageError
+from nearid_search.parquet_claims import check_claimed_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -167,17 +168,14 @@ def _read_column(path: Path, block: int, column: str) -> pa.ChunkedArray:
 
 
 def _open_parquet(path: Path) -> parquet.ParquetFile:
-    """Open a file whose row groups have the rows that they claim: reading one sets memory aside for all of them."""
-    import pyarrow as pa
     from pyarrow import parquet
 
     file = parquet.ParquetFile(path)
-    for number in range(file.num_row_groups):
-        group = file.metadata.row_group(number)
-        values = min((group.column(place).num_values for place in range(group.num_columns)), default=0)
-        if group.num_rows > values:
-            file.close()
-            raise pa.ArrowInvalid(f"row group {number} claims {group.num_rows:,} rows and has {values:,}")
+    try:
+        check_claimed_rows(file.metadata)
+    except BaseException:
+        file.close()
+        raise
     return file
 
 

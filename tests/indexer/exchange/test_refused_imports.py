@@ -33,6 +33,24 @@ def refusal(error: type[Exception], source: Path, gallery: Path, **options: Any)
     return str(caught.value)
 
 
+def test_rows_that_a_file_claims_and_has_not_are_refused(gallery: Path, tmp_path: Path) -> None:
+    """Reading a row group sets memory aside for all rows that it claims."""
+    rows = 12_345
+    source = write_embeddings(tmp_path / "source.parquet", directions(1, rows, 2), ["Krug"] * rows)
+    head, found, tail = source.read_bytes().rpartition(thrift_number(rows))  # the row group's count comes last
+    source.write_bytes(head + thrift_number(1_000_000) + tail)
+    assert found
+    message = refusal(EmbeddingsError, source, gallery)
+    assert "row group 0 claims 1,000,000 rows and has 12,345" in message
+
+
+def thrift_number(value: int) -> bytes:
+    """A positive number in Thrift's compact protocol, in which Parquet's metadata are written."""
+    value *= 2
+    digits = [value >> shift & 0x7F for shift in range(0, value.bit_length(), 7)]
+    return bytes([digit | 0x80 for digit in digits[:-1]] + digits[-1:])
+
+
 BAD = directions(5, 5, 4)
 NAN, INFINITE, ZERO = BAD.copy(), BAD.copy(), BAD.copy()
 NAN[3, 1], INFINITE[3, 1], ZERO[3] = np.nan, -np.inf, 0
