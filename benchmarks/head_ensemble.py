@@ -9,7 +9,6 @@ the first three and so on. What an ensemble does not win, a student that is taug
 
 from __future__ import annotations
 
-import argparse
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from cached_judgement import embed_cached
-from head_experiments import configure
+from head_experiments import configure, parse
 from record import load_average, write_result
 
 from nearid_search.backbones.registry import open_backbone
@@ -33,11 +32,7 @@ FIGURES = ("ssr", "pa", "recall@1", "recall@5")
 
 def main() -> None:
     """Judge every ensemble and write the result."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("plan", type=Path)
-    parser.add_argument("--dataset", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True, help="folder of heads and cached features")
-    options = parser.parse_args()
+    options = parse(__doc__)
     load_before = load_average()
     plan = tomllib.loads(options.plan.read_text(encoding="utf-8"))
     write_result(options.plan.stem, judge(plan, options.dataset, options.work), load_before=load_before)

@@ -37,11 +37,7 @@ FIGURES = ("ssr", "pa", "recall@1", "recall@5", "map")
 
 def main() -> None:
     """Do every run that is not done, one JSON line each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("plan", type=Path)
-    parser.add_argument("--dataset", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True, help="folder for heads and cached features")
-    options = parser.parse_args()
+    options = parse(__doc__)
     plan = tomllib.loads(options.plan.read_text(encoding="utf-8"))
     result = RESULTS / f"{options.plan.stem}.jsonl"
     done = [json.loads(line)["run"] for line in result.read_text().splitlines()] if result.exists() else []
@@ -53,6 +49,15 @@ def main() -> None:
             with result.open("a", encoding="utf-8") as lines:
                 lines.write(json.dumps({"plan": options.plan.stem, **line, **describe_machine()}) + "\n")
             done.append(name)
+
+
+def parse(description: str | None) -> argparse.Namespace:
+    """Read the command line of a script about a plan: ``plan``, ``dataset`` and ``work``."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("plan", type=Path)
+    parser.add_argument("--dataset", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True, help="folder of heads and cached features")
+    return parser.parse_args()
 
 
 def _do(
