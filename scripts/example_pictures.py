@@ -18,7 +18,7 @@ STRIPS = {
         ("queries/new-view", "09:00  bay-1\nmoved from dock"),
         ("catalog/table-lamp-wood/4", "08:05  bay-1\ntable-lamp-wood"),
         ("queries/look-alike", "08:45  bay-2\nmoved from bay-1"),
-        ("catalog/desk-lamp-green/4", "08:20  dock\nunknown: missed"),
+        ("catalog/desk-lamp-green/4", "08:20  dock\ndesk-lamp-green"),
         ("queries/stranger", "08:30  dock\nunknown: a stranger"),
     ],
     "reconcile": [
@@ -28,19 +28,19 @@ STRIPS = {
     ],
     "find-counterfeits": [
         ("catalog/table-lamp-green/1", "table-lamp-green"),
-        ("queries/look-alike", "offered as it: .849\nis table-lamp-wood"),
+        ("queries/look-alike", "offered as it: .810\nis table-lamp-wood"),
         ("catalog/crate-braced/3", "crate-braced"),
-        ("catalog/crate-flat/4", "offered as it: .772\nis crate-flat"),
+        ("catalog/crate-flat/4", "offered as it: .718\nis crate-flat"),
         ("catalog/kettle-green/1", "kettle-green"),
-        ("catalog/kettle-red/4", "offered as it: .533\nis kettle-red"),
+        ("catalog/kettle-red/4", "offered as it: .438\nis kettle-red"),
     ],
     "score-generations": [
         ("catalog/kettle-green/1", "reference"),
-        ("catalog/kettle-green/4", "kept: .968"),
-        ("catalog/kettle-red/4", "lost: .480"),
+        ("catalog/kettle-green/4", "kept: .986"),
+        ("catalog/kettle-red/4", "lost: .421"),
         ("catalog/table-lamp-green/1", "reference"),
-        ("catalog/table-lamp-green/4", "kept: .965"),
-        ("queries/look-alike", "lost: .827"),
+        ("catalog/table-lamp-green/4", "kept: .960"),
+        ("queries/look-alike", "lost: .769"),
     ],
 }
 
