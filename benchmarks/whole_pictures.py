@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 
 from nearid_search.eval.embedded_split import EmbeddedSplit, embed_split
 from nearid_search.eval.readouts import ReadoutSet
@@ -20,7 +19,7 @@ def embed_whole(samples: Sequence[Sample], readouts: ReadoutSet) -> EmbeddedSpli
         samples: of one split; their masks are passed over.
         readouts: how to embed.
     """
-    return embed_split([_without_masks(sample) for sample in samples], readouts, on_progress=_Progress())
+    return embed_split([sample.without_masks() for sample in samples], readouts, on_progress=_Progress())
 
 
 class _Progress:
@@ -33,7 +32,3 @@ class _Progress:
         if done - self._told >= _EVERY or done == total:
             self._told = done
             print(f"  {done:,} of {total:,} pictures", file=sys.stderr)
-
-
-def _without_masks(sample: Sample) -> Sample:
-    return replace(sample, views=tuple(replace(view, mask=None) for view in sample.views))

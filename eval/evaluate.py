@@ -6,7 +6,7 @@ import hashlib
 import platform
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -188,11 +188,7 @@ def _samples_of(dataset: Dataset, split: str, *, masked: bool) -> tuple[Sample, 
         found = ", ".join(sorted({sample.split for sample in dataset.samples})) or "none"
         raise DatasetError(f"{dataset.path} has no {split} split (it has {found}): name another with --split")
     check_identities(dataset)
-    return tuple(samples if masked else map(_without_masks, samples))
-
-
-def _without_masks(sample: Sample) -> Sample:
-    return replace(sample, views=tuple(replace(view, mask=None) for view in sample.views))
+    return tuple(samples if masked else (sample.without_masks() for sample in samples))
 
 
 def _tell_plan(

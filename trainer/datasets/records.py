@@ -4,10 +4,10 @@ Every record only says where its images lie, so even a set of hundreds of thousa
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Self
 
 from nearid_search.errors import DatasetError
 from nearid_search.trainer.datasets.image_sources import ImageSource
@@ -50,6 +50,10 @@ class Sample:
     category: str | None
     split: str
     views: tuple[View, ...]
+
+    def without_masks(self) -> Self:
+        """Return it with its views as whole pictures."""
+        return replace(self, views=tuple(replace(view, mask=None) for view in self.views))
 
 
 class PlacedImage(NamedTuple):
